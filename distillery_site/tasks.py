@@ -1,0 +1,17 @@
+"""The clock's only job: look for runs that are due and send them to their lanes."""
+
+from celery import shared_task
+
+from distillery_site.common.runs import redispatch as send_due
+from labeling.models import LabelingRun
+from labeling.tasks import label
+from scoring.models import Benchmark
+from scoring.tasks import benchmark
+from training.models import TrainingRun
+from training.tasks import train
+
+
+@shared_task(name="distillery_site.redispatch")
+def redispatch() -> None:
+    for model, task in ((LabelingRun, label), (TrainingRun, train), (Benchmark, benchmark)):
+        send_due(model, task.delay)

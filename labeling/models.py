@@ -1,0 +1,301 @@
+"""Articles, the rubrics they are judged by, what oracles said of them and what people say."""
+
+import hashlib
+import json
+from typing import Any, Self
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from distillery_site.common.runs import Run, RunQuerySet
+from distillery_site.common.text import render_view
+
+DEFAULT_VIEW = {"fields": ["title", "published", "text"], "max_words": 400}
+
+
+def default_view() -> dict:
+    return {"fields": list(DEFAULT_VIEW["fields"]), "max_words": DEFAULT_VIEW["max_words"]}
+
+
+def canonical_hash(value: Any) -> str:
+    """Hex SHA-256 of a JSON value, independent of key order."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
+
+
+class Filter(models.Model):
+    """A question asked of every article, such as "how uplifting is it?"."""
+
+    slug = models.SlugField(max_length=80, unique=True)
+    name = models.CharField(max_length=120)
+    question = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["slug"]
+
+    def __str__(self) -> str:
+        return self.slug
+
+    @property
+    def latest(self) -> "FilterVersion | None":
+        return self.versions.order_by("-number").first()
+
+
+class FilterVersion(models.Model):
+    """A rubric: what exactly is asked. Immutable once a label hangs on it (a trigger in Postgres sees to it)."""
+
+    filter = models.ForeignKey(Filter, models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    dimensions = models.JSONField(help_text="Ordered list of {key, name, description, anchors: {score: text}}.")
+    prompt = models.TextField()
+    view = models.JSONField(default=default_view, help_text="{fields, max_words}: what oracle and student both read.")
+    rubric_hash = models.CharField(max_length=64, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["filter", "number"]
+        constraints = [
+            models.UniqueConstraint(name="filterversion_number", fields=["filter", "number"]),
+            models.UniqueConstraint(name="filterversion_rubric", fields=["filter", "rubric_hash"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.filter.slug} v{self.number}"
+
+    @property
+    def keys(self) -> list[str]:
+        return [dimension["key"] for dimension in self.dimensions]
+
+    @staticmethod
+    def hash_of(dimensions: list[dict], prompt: str, view: dict) -> str:
+        return canonical_hash({"dimensions": dimensions, "prompt": prompt, "view": view})
+
+
+class Policy(models.Model):
+    """What is made of a version's raw scores: changed without relabelling, so versioned apart."""
+
+    version = models.ForeignKey(FilterVersion, models.PROTECT, related_name="policies")
+    number = models.PositiveIntegerField()
+    weights = models.JSONField(help_text="{dimension: weight}, weights sum to 1.")
+    tiers = models.JSONField(help_text="Ordered list of {name, min}, highest first; the last has min 0.")
+    gatekeepers = models.JSONField(default=list, help_text="List of {dimension, min, cap, reason}: below min the average is capped.")
+    caps = models.JSONField(default=list, help_text="List of {pattern, cap, reason}: text that matches caps the average.")
+    prefilter = models.JSONField(default=dict, help_text="Declarative prefilter rules.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name_plural = "policies"
+        constraints = [models.UniqueConstraint(name="policy_number", fields=["version", "number"])]
+
+    def __str__(self) -> str:
+        return f"{self.version} policy {self.number}"
+
+
+class ArticleQuerySet(models.QuerySet):
+    def passed(self, policy: Policy) -> Self:
+        return self.filter(verdicts__policy=policy, verdicts__passed=True)
+
+    def labelled(self, version: FilterVersion) -> Self:
+        return self.filter(labels__version=version).distinct()
+
+    def search(self, query: str) -> Self:
+        return self.annotate(found=SearchVector("title", "text", config="english")).filter(found=query)
+
+
+class Article(models.Model):
+    source = models.CharField(max_length=80)
+    external_id = models.CharField(max_length=200)
+    title = models.TextField(blank=True)
+    text = models.TextField()
+    url = models.TextField(blank=True)
+    published = models.DateField(null=True, blank=True)
+    language = models.CharField(max_length=8, blank=True)
+    words = models.PositiveIntegerField(default=0)
+    text_sha256 = models.CharField(max_length=64)
+    imported_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = ArticleQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="article_source_id", fields=["source", "external_id"])]
+        indexes = [
+            models.Index(name="article_by_text", fields=["text_sha256"]),  # the same text again
+            models.Index(name="article_by_date", fields=["-published", "-id"]),  # the article list's order
+            GinIndex(SearchVector("title", "text", config="english"), name="article_search"),  # ArticleQuerySet.search
+        ]
+
+    def __str__(self) -> str:
+        return self.title or f"{self.source}:{self.external_id}"
+
+    def rendered(self, view: dict) -> str:
+        """The text that oracle and student read under this view."""
+        published = self.published.isoformat() if self.published else ""
+        fields = {"title": self.title, "published": published, "text": self.text, "source": self.source, "url": self.url}
+        return render_view(fields, view["fields"], view["max_words"])
+
+
+class PrefilterVerdict(models.Model):
+    """Why an article may or may not go on to the oracle under one policy."""
+
+    policy = models.ForeignKey(Policy, models.CASCADE, related_name="verdicts")
+    article = models.ForeignKey(Article, models.CASCADE, related_name="verdicts")
+    passed = models.BooleanField()
+    reason = models.CharField(max_length=60, blank=True)
+    detail = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="verdict_once", fields=["policy", "article"]),
+            models.CheckConstraint(name="verdict_drop_has_reason", condition=Q(passed=True) | ~Q(reason="")),
+        ]
+        indexes = [models.Index(name="verdict_by_reason", fields=["policy", "passed", "reason"])]  # counts of drops by reason
+
+
+class Oracle(models.Model):
+    """A judge as used: provider, model and parameters. A change of any is another oracle."""
+
+    name = models.CharField(max_length=120)
+    provider = models.CharField(max_length=40)
+    model = models.CharField(max_length=120)
+    params = models.JSONField(default=dict)
+    about = models.TextField(blank=True, help_text="Where its judgements come from, in a sentence people see.")
+    identity = models.CharField(max_length=64, unique=True, editable=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @staticmethod
+    def identity_of(provider: str, model: str, params: dict) -> str:
+        return canonical_hash({"provider": provider, "model": model, "params": params})
+
+
+class LabelingRun(Run):
+    """One oracle reads a fixed list of articles by one rubric."""
+
+    version = models.ForeignKey(FilterVersion, models.PROTECT, related_name="labeling_runs")
+    oracle = models.ForeignKey(Oracle, models.PROTECT, related_name="runs")
+    reading = models.PositiveSmallIntegerField(default=1)
+    budget_usd = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
+    reserved_usd = models.DecimalField(max_digits=12, decimal_places=6, default=0)
+    lost_usd = models.DecimalField(max_digits=12, decimal_places=6, default=0, help_text="Booked for calls whose reply never came.")
+
+    class Meta(Run.Meta):
+        constraints = [
+            *Run.Meta.constraints,
+            models.CheckConstraint(
+                name="labelingrun_within_budget",
+                condition=Q(budget_usd=None) | Q(budget_usd__gte=F("cost_usd") + F("reserved_usd") + F("lost_usd")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"labelling run {self.pk}"
+
+
+class LabelingItem(models.Model):
+    """One article of a run and what became of it."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "waiting"
+        LABELLED = "labelled", "labelled"
+        STORED = "stored", "answered from what was stored"
+        ABSENT = "absent", "no recording"
+        FAILED = "failed", "failed"
+
+    run = models.ForeignKey(LabelingRun, models.CASCADE, related_name="items")
+    article = models.ForeignKey(Article, models.PROTECT, related_name="+")
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    error_class = models.CharField(max_length=40, blank=True)
+    error = models.TextField(blank=True)
+    raw_answer = models.TextField(blank=True)
+    reserved_usd = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True, help_text="Set while a paid call is out.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="item_once", fields=["run", "article"]),
+            models.CheckConstraint(name="item_failure_has_class", condition=~Q(state="failed") | ~Q(error_class="")),
+        ]
+        indexes = [models.Index(name="item_by_state", fields=["run", "state", "error_class"])]  # next shard; counts by class
+
+
+class OracleLabelQuerySet(models.QuerySet):
+    def first_readings(self) -> Self:
+        return self.filter(reading=1)
+
+
+class OracleLabel(models.Model):
+    """One judgement: scores in the rubric's order, null stays null, with all that made it."""
+
+    run = models.ForeignKey(LabelingRun, models.PROTECT, null=True, blank=True, related_name="labels")
+    version = models.ForeignKey(FilterVersion, models.PROTECT, related_name="labels")
+    article = models.ForeignKey(Article, models.PROTECT, related_name="labels")
+    oracle = models.ForeignKey(Oracle, models.PROTECT, related_name="labels")
+    reading = models.PositiveSmallIntegerField(default=1)
+    scores = ArrayField(models.FloatField(null=True))
+    reasoning = models.TextField(blank=True)
+    raw_answer = models.TextField(blank=True)
+    flags = models.JSONField(default=list, blank=True)
+    text_sha256 = models.CharField(max_length=64)
+    rubric_hash = models.CharField(max_length=64)
+    request_hash = models.CharField(max_length=64, help_text="Text, rubric, model, parameters and reading number.")
+    request_id = models.CharField(max_length=120, blank=True)
+    response_model = models.CharField(max_length=120, blank=True)
+    input_tokens = models.PositiveIntegerField(default=0)
+    output_tokens = models.PositiveIntegerField(default=0)
+    cost_usd = models.DecimalField(max_digits=12, decimal_places=6, default=0)
+    seconds = models.FloatField(default=0)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = OracleLabelQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="label_once", fields=["version", "article", "oracle", "reading", "text_sha256"]),
+            models.UniqueConstraint(name="label_request_once", fields=["version", "article", "request_hash"]),
+        ]
+        indexes = [models.Index(name="label_by_version", fields=["version", "oracle", "reading"])]  # freeze, distributions
+
+
+class ReviewTask(models.Model):
+    """A label that a person should look at, and why."""
+
+    class Reason(models.TextChoices):
+        RANDOM = "random", "random sample"
+        READINGS = "readings", "the oracle's readings differ"
+        WORST = "worst", "the student's worst error"
+        SENT = "sent", "sent by a person"
+
+    version = models.ForeignKey(FilterVersion, models.PROTECT, related_name="review_tasks")
+    article = models.ForeignKey(Article, models.PROTECT, related_name="review_tasks")
+    reason = models.CharField(max_length=12, choices=Reason)
+    detail = models.CharField(max_length=300, blank=True)
+    priority = models.FloatField(default=0)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    done_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="one_open_task", fields=["version", "article"], condition=Q(done_at=None)),
+        ]
+        indexes = [models.Index(name="open_tasks", fields=["version", "-priority"], condition=Q(done_at=None))]  # the queue
+
+    def __str__(self) -> str:
+        return f"review task {self.pk}"
+
+
+class Review(models.Model):
+    """What one person says of one article; the oracle's label stays beside it."""
+
+    task = models.ForeignKey(ReviewTask, models.PROTECT, related_name="reviews")
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="reviews")
+    scores = ArrayField(models.FloatField(null=True))
+    comment = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="review_once", fields=["task", "reviewer"])]

@@ -1,0 +1,206 @@
+"""Frozen data sets, the runs that learn from them, and the students that came out."""
+
+from pathlib import Path
+from typing import Self
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from distillery_site.common.runs import Run
+from labeling.models import Article, Filter, FilterVersion
+
+
+class Split(models.TextChoices):
+    TRAIN = "train", "training"
+    VAL = "val", "validation"
+    TEST = "test", "test"
+
+
+class Kind(models.TextChoices):
+    RIDGE = "ridge", "ridge"
+    LORA = "lora", "LoRA"
+    STACK = "stack", "stack"
+
+
+class Dataset(models.Model):
+    """A frozen choice of articles, targets and splits; its fingerprint says exactly which."""
+
+    name = models.SlugField(max_length=80, unique=True)
+    recipe = models.JSONField(help_text="{seed, size, fractions, oracle, reading, near_duplicate_threshold}.")
+    view = models.JSONField(help_text="The article view that all its filters share.")
+    fingerprint = models.CharField(max_length=64, unique=True)
+    leakage = models.PositiveIntegerField(default=0, help_text="Near-duplicate clusters that lie in more than one split.")
+    clusters = models.PositiveIntegerField(default=0)
+    notes = models.JSONField(default=list, help_text="Sentences about what was left out and why.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def versions(self) -> list[FilterVersion]:
+        return [row.version for row in self.filters.select_related("version__filter").order_by("position")]
+
+    @property
+    def outputs(self) -> list[tuple[FilterVersion, str]]:
+        """The target columns, in order: every dimension of every filter version."""
+        return [(version, key) for version in self.versions for key in version.keys]
+
+
+class DatasetFilter(models.Model):
+    """The ordered filter versions whose dimensions are a data set's target columns."""
+
+    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="filters")
+    version = models.ForeignKey(FilterVersion, models.PROTECT, related_name="+")
+    position = models.PositiveSmallIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="datasetfilter_position", fields=["dataset", "position"]),
+            models.UniqueConstraint(name="datasetfilter_version", fields=["dataset", "version"]),
+        ]
+
+
+class DatasetItem(models.Model):
+    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="items")
+    article = models.ForeignKey(Article, models.PROTECT, related_name="+")
+    split = models.CharField(max_length=5, choices=Split)
+    cluster = models.PositiveIntegerField()
+    targets = ArrayField(models.FloatField(null=True))
+    weight = models.FloatField(default=1.0)
+    text_sha256 = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="datasetitem_once", fields=["dataset", "article"]),
+            models.CheckConstraint(name="datasetitem_split_known", condition=Q(split__in=Split.values)),
+        ]
+        indexes = [models.Index(name="datasetitem_split", fields=["dataset", "split"])]  # export and benchmark
+
+
+class TrainingRun(Run):
+    """One student learns from one data set, in a child process whose events become these rows."""
+
+    dataset = models.ForeignKey(Dataset, models.PROTECT, related_name="training_runs")
+    kind = models.CharField(max_length=8, choices=Kind)
+    model_name = models.SlugField(max_length=80)
+    preset = models.CharField(max_length=60, blank=True)
+    config = models.JSONField(default=dict, help_text="Hyper-parameters that differ from the preset.")
+    parents = models.ManyToManyField("ModelVersion", blank=True, related_name="+", help_text="A stack's members.")
+    step = models.PositiveIntegerField(default=0)
+    steps = models.PositiveIntegerField(default=0)
+    epoch_now = models.FloatField(default=0)
+    eta_s = models.FloatField(null=True, blank=True)
+    loss_curve = models.JSONField(default=list, help_text="[[step, loss], …]")
+    notes = models.JSONField(default=list)
+    child_pid = models.PositiveIntegerField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"training run {self.pk}"
+
+
+class TrainingEpoch(models.Model):
+    """Errors after one epoch, measured in eval mode; `number` counts from 1."""
+
+    run = models.ForeignKey(TrainingRun, models.CASCADE, related_name="epochs")
+    number = models.PositiveIntegerField()
+    train_mae = models.FloatField(null=True)
+    val_mae = models.FloatField()
+    val_mae_by_output = ArrayField(models.FloatField(null=True))
+    seconds = models.FloatField()
+    chosen = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [
+            models.UniqueConstraint(name="epoch_once", fields=["run", "number"]),
+            models.UniqueConstraint(name="epoch_one_chosen", fields=["run"], condition=Q(chosen=True)),
+        ]
+
+
+class ModelVersionQuerySet(models.QuerySet):
+    def serving(self, filter_: Filter) -> Self:
+        """Versions that answer for a filter, newest first."""
+        return self.filter(outputs__version__filter=filter_).distinct().order_by("-pk")
+
+
+class ModelVersion(models.Model):
+    """A student on disk: immutable, known by the hash of its manifest."""
+
+    name = models.SlugField(max_length=80)
+    number = models.PositiveIntegerField()
+    kind = models.CharField(max_length=8, choices=Kind)
+    run = models.OneToOneField(TrainingRun, models.PROTECT, null=True, blank=True, related_name="result")
+    dataset = models.ForeignKey(Dataset, models.PROTECT, related_name="model_versions")
+    manifest_sha256 = models.CharField(max_length=64, unique=True)
+    manifest = models.JSONField()
+    val_mae = models.FloatField(null=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = ModelVersionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="modelversion_number", fields=["name", "number"]),
+            models.CheckConstraint(name="modelversion_number_from_1", condition=Q(number__gte=1)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} v{self.number}"
+
+    @property
+    def ref(self) -> str:
+        """The folder below the models' root, and the name the scoring process knows it by."""
+        return f"{self.name}/v{self.number}"
+
+    @property
+    def path(self) -> Path:
+        return Path(settings.MODELS_ROOT) / self.ref
+
+    @property
+    def view(self) -> dict:
+        return self.dataset.view
+
+    def columns(self, version: FilterVersion) -> dict[str, int]:
+        """{dimension: column} of the outputs that answer for one filter version."""
+        return {o.dimension: o.position for o in self.outputs.all() if o.version_id == version.pk}
+
+
+class ModelOutput(models.Model):
+    """One column of a student: which dimension of which filter version it answers for."""
+
+    model = models.ForeignKey(ModelVersion, models.CASCADE, related_name="outputs")
+    position = models.PositiveSmallIntegerField()
+    version = models.ForeignKey(FilterVersion, models.PROTECT, related_name="+")
+    dimension = models.CharField(max_length=80)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(name="output_position", fields=["model", "position"]),
+            models.UniqueConstraint(name="output_dimension", fields=["model", "version", "dimension"]),
+        ]
+
+
+class Deployment(models.Model):
+    """An alias of a filter and the version it points to."""
+
+    class Alias(models.TextChoices):
+        CHAMPION = "champion", "champion"
+        CHALLENGER = "challenger", "challenger"
+
+    filter = models.ForeignKey(Filter, models.PROTECT, related_name="deployments")
+    alias = models.CharField(max_length=10, choices=Alias)
+    model = models.ForeignKey(ModelVersion, models.PROTECT, related_name="deployments")
+    changed_at = models.DateTimeField(default=timezone.now)
+    changed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="deployment_alias", fields=["filter", "alias"])]
+
+    def __str__(self) -> str:
+        return f"{self.filter}@{self.alias} → {self.model}"
