@@ -25,6 +25,7 @@ DATABASE_URL = env.text("DATABASE_URL") or local.database_url(VAR)
 REDIS_URL = env.text("REDIS_URL") or local.redis_url(VAR)
 EMBEDDED_POSTGRES = not env.text("DATABASE_URL")
 EMBEDDED_VALKEY = not env.text("REDIS_URL")
+SERVICE_USER = env.text("DISTILLERY_SERVICE_USER", "nobody")  # as whom root runs them
 
 INSTALLED_APPS = [
     "django.contrib.admin",

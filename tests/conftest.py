@@ -1,0 +1,64 @@
+"""Tests meet a real Postgres and a real Valkey, started on the first test that asks, in a folder of this run's own."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+# Settings read the environment once, so this comes before Django; /tmp keeps socket paths short, and the process
+# number keeps several test runs on one machine apart.
+_VAR = Path(f"/tmp/distillery-test-{os.getpid()}")
+os.environ.update(DISTILLERY_VAR=str(_VAR), DJANGO_SETTINGS_MODULE="distillery_site.settings", DISTILLERY_DEBUG="no", LOG_LEVEL="WARNING")
+for _name in ("DATABASE_URL", "REDIS_URL", "ENGINE_URL", "ENGINE_TOKEN", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"):
+    os.environ.pop(_name, None)
+_VAR.mkdir(mode=0o755, exist_ok=True)
+
+from distillery_site import celery, local  # noqa: E402, F401  (celery binds shared tasks to the app)
+
+
+def pytest_configure() -> None:
+    from django.conf import settings
+
+    assert settings.VAR == _VAR.resolve()
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(_VAR, ignore_errors=True)
+
+
+def _sweep() -> None:
+    """Stop and remove what test runs left behind that were killed before they could."""
+    for left in Path("/tmp").glob("distillery-test-*"):
+        if not psutil.pid_exists(int(left.name.rpartition("-")[2])):
+            local.stop(left)
+            shutil.rmtree(left, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def services() -> Iterator[None]:
+    """Embedded Postgres and Valkey for the whole run; ask for it where a test needs Valkey without a database."""
+    from django.conf import settings
+
+    _sweep()
+    with local.running(settings.VAR, options=("fsync=off", "synchronous_commit=off", "full_page_writes=off")) as moved:
+        assert not moved, "Another program took Valkey's port between two lines; run the tests again."
+        yield
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(services: None, django_db_setup: None) -> None:
+    """pytest-django's own, after the server is up."""
+
+
+@pytest.fixture
+def child_env(transactional_db: None) -> dict[str, str]:
+    """The environment of a child process (a worker, a command) that is to see this test's committed rows."""
+    from django.conf import settings
+    from django.db import connection
+
+    base = settings.DATABASE_URL.rpartition("/")[0]
+    return {**os.environ, "DATABASE_URL": f"{base}/{connection.settings_dict['NAME']}", "REDIS_URL": settings.REDIS_URL}
