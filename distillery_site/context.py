@@ -1,1 +1,39 @@
-def site(request): return {}
+"""What every page of the site gets: the way round, and the filter that stays with the person."""
+
+from importlib.metadata import version
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import SimpleLazyObject
+
+from distillery_site import permissions
+from labeling.current import all_filters, current_filter
+
+VERSION = version("distillery")
+LOOP = (
+    ("Overview", "overview"), ("Articles", "articles"), ("Labels", "labeling_runs"), ("Review", "reviews"),
+    ("Data sets", "datasets"), ("Training", "training_runs"), ("Models", "models"), ("Scoring", "scoring"),
+)
+
+
+def site(request: HttpRequest) -> dict[str, Any]:
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return {"version": VERSION}
+    return {
+        "version": VERSION,
+        "nav": [entry for name, route in LOOP if (entry := _entry(name, route, request.path))],
+        "filters": SimpleLazyObject(all_filters),
+        "current_filter": SimpleLazyObject(lambda: current_filter(request)),
+        "is_admin": permissions.role_of(user) == permissions.ADMIN,
+    }
+
+
+def _entry(name: str, route: str, path: str) -> dict[str, Any] | None:
+    try:
+        url = reverse(route)
+    except NoReverseMatch:
+        return None
+    current = path == url if url == reverse("overview") else path.startswith(url)
+    return {"name": name, "url": url, "current": current}

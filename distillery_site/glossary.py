@@ -1,0 +1,54 @@
+"""The field's words, one sentence each: the glossary page, and the tooltips wherever a page uses them."""
+
+TERMS: dict[str, tuple[str, str]] = {
+    "article": ("Article", "A text that an oracle, a person or a student reads and scores."),
+    "filter": ("Filter", "A question asked of every article, such as “how uplifting is it?”, answered on several dimensions."),
+    "dimension": ("Dimension", "One scale of a filter, from 0 to 10, with anchors that say what a 0, a 3, a 6 and a 9 look like."),
+    "anchor": ("Anchor", "A sentence that fixes what one point of a scale means."),
+    "rubric": ("Rubric", "A filter's dimensions with their anchors, its prompt and its article view; it never changes once labelled."),
+    "view": ("Article view", "Which fields and how many words of an article oracle and student both read."),
+    "policy": ("Policy", "What is made of raw scores: weights, tiers, gatekeepers and caps; it can change without labelling anew."),
+    "weight": ("Weight", "A dimension's share in the weighted average."),
+    "average": ("Weighted average", "The dimensions' scores, each times its weight, added up."),
+    "tier": ("Tier", "A named range of the weighted average, such as high or low."),
+    "gatekeeper": ("Gatekeeper", "A dimension that must reach a minimum, or else the weighted average is held down to a cap."),
+    "cap": ("Cap", "The most that a weighted average may be when a rule applies; the raw scores are kept beside it."),
+    "prefilter": ("Prefilter", "Plain rules (length, language, patterns) that decide which articles are worth an oracle's reading."),
+    "oracle": ("Oracle", "The expensive judge a student learns from: a large language model with fixed parameters."),
+    "label": ("Label", "An oracle's scores for one article by one rubric, with its reasons."),
+    "reading": ("Reading", "One time that an oracle judged an article; a second reading of the same article shows how steady it is."),
+    "recorded": ("Recorded oracle", "An oracle whose judgements were stored once and are replayed, so that nothing is paid or sent."),
+    "absent": ("Absent", "An article for which the recorded oracle has no judgement: no failure, it simply wasn't asked."),
+    "repeat": ("Repeat error", "How far two readings of the same article by the same oracle differ on average; "
+               "a perfect imitator of its mean would land between half of it and all of it."),
+    "review": ("Review", "A person's own scores for an article, given before the oracle's are shown."),
+    "dataset": ("Data set", "A frozen choice of labelled articles with their splits, known by its fingerprint."),
+    "fingerprint": ("Fingerprint", "A hash over every text, target and split: the same fingerprint means exactly the same data."),
+    "split": ("Split", "Training (learnt from), validation (chosen by) or test (looked at once a recipe)."),
+    "cluster": ("Near-duplicates", "Articles so alike that they are kept together in one split."),
+    "leakage": ("Leakage", "Clusters of near-duplicates that lie in more than one split; it must be 0."),
+    "student": ("Student", "A small model that has learnt to score as the oracle does."),
+    "ridge": ("Ridge", "A student from word counts and linear regression: seconds to train, and an honest baseline."),
+    "lora": ("LoRA", "A student that adapts a pretrained language model by training a few small matrices."),
+    "stack": ("Stack", "A student that weighs the answers of other students."),
+    "champion": ("Champion", "The version that answers for a filter now."),
+    "challenger": ("Challenger", "A version that stands beside the champion to be compared with it."),
+    "benchmark": ("Benchmark", "A version's stored predictions on a split it never learnt from, and the figures made of them."),
+    "mae": ("Mean absolute error", "How many points a student misses the oracle by, on average."),
+    "rmse": ("Root mean square error", "Like the mean absolute error, but large misses weigh more."),
+    "bias": ("Bias", "Whether a student scores too high (+) or too low (−) on average."),
+    "pearson": ("Pearson correlation", "How far a student's scores rise and fall in line with the oracle's; 1 is perfectly."),
+    "spearman": ("Spearman correlation", "How far a student puts articles in the same order as the oracle; 1 is the same order."),
+    "constant": ("Best constant", "The error of always answering the median: what is reached by knowing nothing of the article."),
+    "skill": ("Skill", "The share of the best constant's error that a student takes away; 0 % knows nothing, 100 % never misses."),
+    "interval": ("95 % interval", "Where the figure would lie in 95 of 100 samples of articles drawn like these (bootstrap)."),
+    "clipped": ("Clipped", "Predictions outside 0–10 that were pulled back to the scale's end."),
+    "few": ("Too few to judge", "Fewer than ten test articles score 5 or more on this dimension, so its error says little."),
+    "manifest": ("Manifest", "The file written last that lists a model's files with their hashes; without it nothing is loaded."),
+    "lease": ("Lease", "A worker's hold on a run; when it runs out, another worker takes the run up."),
+}
+
+
+def explain(key: str) -> tuple[str, str]:
+    """(name, one sentence); an unknown key raises KeyError, so that a test finds it."""
+    return TERMS[key]

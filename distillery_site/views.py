@@ -1,0 +1,69 @@
+"""The pages that span the apps: overview, health, glossary, the filter switch and what errors look like."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import Resolver404, resolve, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from distillery_site.glossary import TERMS
+from labeling.current import choose_filter
+
+
+def overview(request: HttpRequest) -> HttpResponse:
+    return render(request, "site/overview.html", {})
+
+
+def health(request: HttpRequest) -> HttpResponse:
+    raise NotImplementedError
+
+
+def glossary(request: HttpRequest) -> HttpResponse:
+    terms = sorted(((name, key, sentence) for key, (name, sentence) in TERMS.items()), key=lambda term: term[0].lower())
+    return render(request, "site/glossary.html", {"terms": terms})
+
+
+def filter_switch(request: HttpRequest) -> HttpResponse:
+    """Keep the chosen filter and go back to where the person was, on a filter's own page to the new one's."""
+    found = choose_filter(request, request.POST.get("filter", ""))
+    back = request.POST.get("next", "")
+    if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}, require_https=request.is_secure()):
+        back = reverse("overview")
+    if found and _route(back) == "filter":
+        back = reverse("filter", args=[found.slug])
+    return HttpResponseRedirect(back)
+
+
+def _route(path: str) -> str:
+    try:
+        return resolve(path.partition("?")[0]).view_name
+    except Resolver404:
+        return ""
+
+
+def _error(request: HttpRequest, status: int, title: str, sentence: str) -> HttpResponse:
+    return render(request, "site/error.html", {"error_title": title, "sentence": sentence}, status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _error(request, 400, "This request can't be read", "Something in it isn't as a browser would send it. Go back, reload the page and try again.")
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _error(request, 403, "You may not do this", str(exception) or "Your role doesn't allow it.")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _error(request, 404, "There is no such page", "It may have been renamed, or the link is incomplete. The list it belongs to will have it if it exists.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Without context processors: whatever broke may break them too."""
+    from django.template.loader import render_to_string
+
+    context: dict[str, Any] = {"error_title": "Something broke here", "sentence": SERVER_ERROR}
+    return HttpResponse(render_to_string("site/error_500.html", context), status=500)
+
+
+SERVER_ERROR = "Nothing you sent is lost that was saved before. The log of the web process has the details; reload in a moment."

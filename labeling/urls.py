@@ -1,0 +1,5 @@
+"""Pages of labeling."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
