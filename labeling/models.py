@@ -1,8 +1,6 @@
 """Articles, the rubrics they are judged by, what oracles said of them and what people say."""
 
-import hashlib
-import json
-from typing import Any, Self
+from typing import Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -13,18 +11,13 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from distillery_site.common.runs import Run, RunQuerySet
-from distillery_site.common.text import render_view
+from distillery_site.common.text import canonical_hash, render_view
 
 DEFAULT_VIEW = {"fields": ["title", "published", "text"], "max_words": 400}
 
 
 def default_view() -> dict:
     return {"fields": list(DEFAULT_VIEW["fields"]), "max_words": DEFAULT_VIEW["max_words"]}
-
-
-def canonical_hash(value: Any) -> str:
-    """Hex SHA-256 of a JSON value, independent of key order."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
 
 
 class Filter(models.Model):

@@ -1,8 +1,10 @@
 """What counts as the same text, and how an article is laid out for a reader, oracle or student."""
 
 import hashlib
+import json
 import unicodedata
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 def normalise(text: str) -> str:
@@ -13,6 +15,11 @@ def normalise(text: str) -> str:
 def text_hash(text: str) -> str:
     """Hex SHA-256 of the normalised text."""
     return hashlib.sha256(normalise(text).encode()).hexdigest()
+
+
+def canonical_hash(value: Any) -> str:
+    """Hex SHA-256 of a JSON value, independent of key order."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
 
 
 def count_words(text: str) -> int:
