@@ -12,6 +12,7 @@ from typing import Any, Self
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from distillery_site.common.errors import Cancelled, LeaseLost
@@ -46,14 +47,21 @@ class RunQuerySet(models.QuerySet):
         return self.order_by("-pk")
 
     def claim(self, pk: int, lease: timedelta = LEASE) -> Any | None:
-        """The run, owned by the caller, or None when it isn't due or someone else was first."""
+        """The run, owned by the caller, or None when it isn't due or someone else was first.
+
+        One that took its workers down with it MAX_ATTEMPTS times fails here, so it can't do so for ever.
+        """
         token = uuid.uuid4()
         now = timezone.now()
         won = self.due().filter(pk=pk).update(
             state=RunState.RUNNING, lease_token=token, lease_until=now + lease, heartbeat_at=now,
-            attempts=F("attempts") + 1, not_before=None, error="", started_at=models.functions.Coalesce("started_at", now),
+            attempts=F("attempts") + 1, not_before=None, error="", started_at=Coalesce("started_at", now),
         )
-        return self.get(pk=pk) if won == 1 else None
+        run = self.get(pk=pk) if won == 1 else None
+        if run is not None and run.attempts > MAX_ATTEMPTS:
+            run.fail(f"Gave up after {MAX_ATTEMPTS} attempts; each ended without a word, as when a machine runs out of memory.")
+            return None
+        return run
 
 
 class Run(models.Model):
@@ -127,6 +135,11 @@ class Run(models.Model):
         if type(self).objects.filter(pk=self.pk, cancel_requested=True).exists():
             raise Cancelled(f"{self} was cancelled.")
 
+    def hold(self) -> None:
+        """Lock the row until the transaction ends, so that what is written with it is its owner's. Raises LeaseLost."""
+        if self._owned().select_for_update().first() is None:
+            raise LeaseLost(f"{self} is no longer held by this worker.")
+
     def _leave(self, state: RunState, **fields: Any) -> bool:
         changes = {"state": state, "lease_token": None, "lease_until": None, **fields}
         if self._owned().update(**changes) != 1:
@@ -156,10 +169,11 @@ class Run(models.Model):
 
     def request_cancel(self) -> None:
         """Cancel at once what nobody holds; ask the holder of a running one."""
-        now = timezone.now()
         rows = type(self).objects.filter(pk=self.pk)
-        if not rows.filter(state__in=(RunState.QUEUED, RunState.PAUSED)).update(state=RunState.CANCELLED, finished_at=now):
-            rows.filter(state=RunState.RUNNING).update(cancel_requested=True)
+        # In this order a run that changes hands between the two statements is caught by one of them.
+        rows.exclude(state__in=FINAL).update(cancel_requested=True)
+        waiting = rows.filter(state__in=(RunState.QUEUED, RunState.PAUSED))
+        waiting.update(state=RunState.CANCELLED, finished_at=timezone.now())
         self.refresh_from_db()
 
     def resume(self) -> bool:
