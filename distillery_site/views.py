@@ -50,6 +50,10 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _error(request, 400, "This request can't be read", "Something in it isn't as a browser would send it. Go back, reload the page and try again.")
 
 
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return _error(request, 403, "This form is too old", "It was opened before you signed in or out. Go back, reload the page and send it again.")
+
+
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _error(request, 403, "You may not do this", str(exception) or "Your role doesn't allow it.")
 
