@@ -1,5 +1,6 @@
 """The track and its companions, drawn from any figures without a lie or a NaN."""
 
+import math
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
@@ -8,13 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.charts import Band, bands_svg, key_svg, scatter_svg, track_svg
+from scoring.charts import bands_svg, key_svg, scatter_svg, track_svg
 from scoring.figures import Track
+from training.student.metrics import Band
 
 errors = st.floats(0, 20) | st.just(float("nan"))
 maybe = st.none() | errors
 tracks = st.builds(
-    Track, label=st.text(max_size=30).filter(str.isprintable), n=st.integers(0, 4000), few=st.booleans(), constant=st.floats(0, 10), mae=st.floats(0, 20),
+    Track, label=st.text(max_size=30).filter(str.isprintable), n=st.integers(0, 4000), few=st.booleans(),
+    constant=st.floats(0, 10), mae=st.floats(0, 20),
     low=maybe, high=maybe, travelled=st.floats(-3, 1), repeat=maybe, repeat_low=maybe, repeat_high=maybe, ridge=maybe,
     challenger=maybe, n_ge_5=st.none() | st.integers(0, 4000),
 )
@@ -84,7 +87,8 @@ def test_it_never_draws_outside_nor_a_nan(track: Track, large: bool):
 
 @given(st.text("<>&\"'a", max_size=20))
 def test_it_escapes_labels(label: str):
-    pictures = [track_svg(replace(evidence, label=label)), scatter_svg(label, [(1, 2)]), bands_svg(label, [Band("0", 1, 0.5)], top=1)]
+    track = replace(evidence, label=label)
+    pictures = [track_svg(track), scatter_svg(label, [(1, 2)]), bands_svg(label, [Band(0, 1, 1, 0.5, 0)], top=1)]
     assert all(label in ET.fromstring(svg).findtext("title") for svg in pictures)
 
 
@@ -105,7 +109,7 @@ def test_it_makes_one_bubble_of_equal_pairs_and_counts_all():
 
 
 def test_it_scales_bars_of_bands_to_the_shared_axis():
-    svg = bands_svg("x", [Band("0", 200, 0.5), Band("7–10", 3, 1.0), Band("5–6", 0, None)], top=1.0)
+    svg = bands_svg("x", [Band(0, 1, 200, 0.5, 0), Band(7, 10, 3, 1.0, 0), Band(5, 7, 0, math.nan, 0)], top=1.0)
     bars = [(node.attrib["class"], float(node.attrib["height"])) for node in ET.fromstring(svg).iter("rect")]
     assert bars == [("bar-mark", 27), ("bar-mark bar-few", 54)]
-    assert "5–6: none, n = 0" in svg
+    assert "5–7: none, n = 0" in svg
