@@ -5,11 +5,13 @@ import os
 import signal
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
 import uvicorn
 
+from scoring.engine.backends import load_student
 from scoring.engine.local import Limits, LocalEngine
 from scoring.engine.server import make_app
 
@@ -22,7 +24,8 @@ def main() -> None:
     if len(token) < 16:
         sys.exit("Set ENGINE_TOKEN to a secret of at least 16 characters; those who ask must show it.")
     listener = _listen(asked)
-    engine = LocalEngine(asked.models, limits=Limits(models=asked.loaded, max_waiting=asked.queue))
+    limits = Limits(models=asked.loaded, max_waiting=asked.queue)
+    engine = LocalEngine(asked.models, limits=limits, load=partial(load_student, bases=asked.bases))
     config = uvicorn.Config(
         make_app(engine, token), log_level="warning", access_log=False, timeout_keep_alive=75,
         timeout_graceful_shutdown=GRACE_SECONDS, ws="none",
@@ -36,6 +39,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m scoring.engine", description=__doc__)
     parser.add_argument("--models", type=Path, required=True, help="folder that holds name/v1/…")
+    parser.add_argument("--bases", type=Path, help="folder of the base models that lora students stand on")
     place = parser.add_mutually_exclusive_group(required=True)
     place.add_argument("--port", type=int)
     place.add_argument("--socket", type=Path, help="a Unix socket instead of a port")

@@ -16,14 +16,16 @@ Load = Callable[[Path, str], "Student"]
 _REF = re.compile(r"[A-Za-z0-9_-]{1,80}/v[0-9]{1,9}", re.ASCII)
 
 
-def load_student(folder: Path, manifest_sha256: str) -> "Student":
-    """Read a student, check every file's hash, and have it answer its golden texts again."""
+def load_student(folder: Path, manifest_sha256: str, bases: Path | None = None) -> "Student":
+    """Read a student, check every file's hash, and have it answer its golden texts again. Raises BrokenModel."""
     from training.student import artifact  # only now: a student may bring torch with it
 
     try:
-        return artifact.load(folder, expect_sha256=manifest_sha256, check=True)
+        return artifact.load(folder, manifest_sha256, bases=bases, golden=True)
     except artifact.ArtifactError as error:
         raise BrokenModel(str(error)) from error
+    except ImportError as error:
+        raise BrokenModel(f"This student needs {error.name}, which isn't installed here: get distillery[students].") from error
 
 
 class Shelf:

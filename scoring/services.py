@@ -1,0 +1,190 @@
+"""What the site asks of students: benchmarks, and scores for articles."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from labeling.services import open_review
+
+from distillery_site.common.errors import BadInput, Cancelled, LeaseLost, Permanent
+from distillery_site.common.models import record
+from distillery_site.common.runs import MAX_ATTEMPTS
+from labeling.models import Article, Filter, FilterVersion, Policy, ReviewTask
+from scoring import policies, reports
+from scoring.engine.base import Engine, EngineError, Overloaded, Score
+from scoring.engine.client import EngineClient
+from scoring.figures import worst_articles
+from scoring.models import Benchmark, Prediction
+from training.datasets import texts
+from training.models import Dataset, Deployment, ModelVersion, Split
+
+CHUNK = 16  # texts between two heartbeats; the largest student needs about a second for each
+
+
+class NoModel(Permanent):
+    """Nothing serves this filter under this alias."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One article's answer: raw scores, scores clipped to 0–10, and what the policy made of them."""
+
+    article: Article
+    model: ModelVersion
+    version: FilterVersion
+    policy: Policy
+    raw: dict[str, float]
+    scores: dict[str, float]
+    verdict: policies.Verdict
+
+
+def engine() -> EngineClient:
+    """This process's connection to the scoring process."""
+    return _client(settings.ENGINE_URL, settings.ENGINE_TOKEN, settings.ENGINE_TIMEOUT, os.getpid())
+
+
+@lru_cache(maxsize=1)
+def _client(url: str, token: str, timeout: float, _process: int) -> EngineClient:
+    return EngineClient(url, token, timeout)
+
+
+@transaction.atomic
+def start_benchmark(
+    *, model: ModelVersion, split: str = Split.TEST, dataset: Dataset | None = None, actor: Any = None
+) -> Benchmark:
+    """The benchmark of a version on a split of its own data set (or another), queued unless it is there already.
+
+    One that failed or was cancelled is queued again; what it predicted stays.
+    """
+    if split not in (Split.VAL, Split.TEST):
+        raise BadInput(f"A benchmark runs on val or test, not on {split!r}: the student has seen the rest.")
+    dataset = dataset or model.dataset
+    reports.columns_in(model, dataset)
+    hashes = {"manifest_sha256": model.manifest_sha256, "dataset_fingerprint": dataset.fingerprint}
+    benchmark, created = Benchmark.objects.get_or_create(
+        model=model, dataset=dataset, split=split, defaults={**hashes, "created_by": actor}
+    )
+    if created:
+        record(actor, "benchmark started", benchmark, after={"model": str(model), "dataset": dataset.name, "split": split})
+    else:
+        benchmark.resume()
+    return benchmark
+
+
+def run_benchmark(*, run_id: int, through: Engine | None = None) -> None:
+    """Predict what is missing, then compute the report. A scoring process that is down only delays it."""
+    run = Benchmark.objects.claim(run_id)
+    if run is None:
+        return
+    if run.attempts > MAX_ATTEMPTS:
+        run.fail(f"Gave up after {MAX_ATTEMPTS} attempts, in each of which the worker died; its log has more.")
+        return
+    try:
+        seconds = _predict(run, through or engine())
+        run.beat(stage="computing the figures")
+        run.finish(stage="", report=reports.build(run), seconds_per_article=seconds)
+    except Cancelled:
+        run.stop_cancelled()
+    except LeaseLost:
+        return  # another worker goes on; nothing that was stored is lost
+    except EngineError as error:
+        _put_back(run, error)
+    except Permanent as error:
+        run.fail(str(error))
+
+
+def _put_back(run: Benchmark, error: EngineError) -> None:
+    if error.permanent:
+        run.fail(str(error))
+    else:
+        wait = error.retry_after if isinstance(error, Overloaded) else 0
+        run.put_back(str(error), seconds=max(wait, 5 * 3 ** (run.attempts - 1)))
+
+
+def _predict(run: Benchmark, through: Engine) -> float | None:
+    """Store a prediction for every article that has none; seconds an article, or None when all were known."""
+    reports.columns_in(run.model, run.dataset)
+    run.beat(stage="reading the articles")
+    everything = texts(run.dataset, run.split)
+    known = set(run.predictions.values_list("article_id", flat=True))
+    left = [(article, text) for article, text in everything if article not in known]
+    run.beat(stage="loading the student", progress_done=len(known), progress_total=len(everything))
+    if left:
+        _ask(run.model, through, [left[0][1]])  # loads it, so that the seconds below are those of scoring
+    run.beat(stage="scoring")
+    computed, seconds = 0, 0.0
+    for start in range(0, len(left), CHUNK):
+        chunk = left[start : start + CHUNK]
+        answer = _ask(run.model, through, [text for _, text in chunk])
+        rows = zip(chunk, answer.raw.tolist(), strict=True)
+        Prediction.objects.bulk_create(
+            (Prediction(benchmark=run, article_id=article, raw=raw) for (article, _), raw in rows), ignore_conflicts=True
+        )
+        computed, seconds = computed + len(chunk) - answer.cached, seconds + answer.seconds
+        run.beat(progress_done=len(known) + start + len(chunk))
+    return seconds / computed if computed else None
+
+
+def _ask(model: ModelVersion, through: Engine, articles: list[str]) -> Score:
+    """Raw scores in the order of the version's outputs; raises Permanent when its columns mean something else."""
+    answer = through.score(model=model.ref, manifest_sha256=model.manifest_sha256, texts=articles)
+    told = [(output["filter"], output["version"], output["dimension"]) for output in answer.outputs]
+    outputs = model.outputs.select_related("version__filter")
+    if told != [(output.version.filter.slug, output.version.number, output.dimension) for output in outputs]:
+        raise Permanent(f"The outputs of {model} on disk are not those that were registered.")
+    return answer
+
+
+def serving(filter_: Filter, alias: str = Deployment.Alias.CHAMPION) -> ModelVersion:
+    """The version behind an alias. Raises NoModel."""
+    deployment = filter_.deployments.filter(alias=alias).select_related("model__dataset").first()
+    if deployment is None:
+        raise NoModel(f"The filter {filter_.slug} has no {alias} yet; promote a version first.")
+    return deployment.model
+
+
+def score_articles(
+    *, filter: Filter, articles: Sequence[Article], alias: str = Deployment.Alias.CHAMPION,  # noqa: A002
+    model: ModelVersion | None = None, through: Engine | None = None,
+) -> list[Scored]:
+    """Score articles, stored or not, as their version's view shows them. Raises NoModel, BadInput or EngineError."""
+    model = model or serving(filter, alias)
+    version = _version_of(model, filter)
+    policy = version.policies.latest("number")
+    shown = [article.rendered(version.view) for article in articles]
+    if empty := [place for place, text in enumerate(shown, 1) if not text]:
+        raise BadInput(*(f"Article {place} is empty." for place in empty))
+    raw = _ask(model, through or engine(), shown).raw.tolist() if shown else []
+    columns = model.columns(version)
+    return [
+        _scored(article, text, {key: row[column] for key, column in columns.items()}, model, policy)
+        for article, text, row in zip(articles, shown, raw, strict=True)
+    ]
+
+
+def _version_of(model: ModelVersion, filter_: Filter) -> FilterVersion:
+    version = filter_.versions.filter(pk__in=model.outputs.values("version")).order_by("-number").first()
+    if version is None:
+        raise NoModel(f"{model} does not answer for the filter {filter_.slug}.")
+    return version
+
+
+def _scored(article: Article, text: str, raw: dict[str, float], model: ModelVersion, policy: Policy) -> Scored:
+    scores = {key: policies.clip(score) for key, score in raw.items()}
+    return Scored(article, model, policy.version, policy, raw, scores, policies.decide(scores, policy, text))
+
+
+def push_worst(*, benchmark: Benchmark, limit: int = 10) -> list[ReviewTask]:
+    """Ask people about the articles that a student missed most, a task for each filter and article."""
+    tasks = []
+    for version in benchmark.dataset.versions:
+        for worst in worst_articles(benchmark, limit, version.filter.slug):
+            detail = f"{benchmark.model} is off by {worst.error:.1f} points on average."
+            tasks.append(open_review(
+                version=version, article=worst.article, reason=ReviewTask.Reason.WORST, detail=detail, priority=worst.error,
+            ))
+    return tasks
