@@ -20,8 +20,9 @@ from types import FrameType
 from typing import IO, NoReturn
 from urllib.parse import quote
 
-from distillery_site import embedded
-from distillery_site.embedded import LocalError
+from distillery_site.embedded.home import Home, LocalError, find_home, writing
+from distillery_site.embedded.postgres import DATABASE, PORT, Postgres
+from distillery_site.embedded.valkey import PortTaken, Valkey
 
 # Below the range from which Linux and macOS lend ports to outgoing connections.
 FIRST_PORT, PORTS = 20_000, 10_000
@@ -73,7 +74,7 @@ def check_kept() -> None:
 
 
 def database_url(var: Path) -> str:
-    return f"postgres://{embedded.DATABASE}@{quote(str(sockets(var)), safe='')}:{embedded.SOCKET_PORT}/{embedded.DATABASE}"
+    return f"postgres://{DATABASE}@{quote(str(sockets(var)), safe='')}:{PORT}/{DATABASE}"
 
 
 def redis_url(var: Path) -> str:
@@ -86,7 +87,7 @@ def engine_url(var: Path) -> str:
 
 def sockets(var: Path) -> Path:
     """Short and the same for every process: socket paths end at about 100 characters, and TMPDIR varies."""
-    return Path("/tmp") / f"distillery-{checkout_id(var)}"
+    return Path("/tmp") / f"distillery-{checkout_id(var)}"  # noqa: S108 (the owner is checked before use)
 
 
 def _password(var: Path) -> str:
@@ -166,49 +167,62 @@ def running(var: Path, postgres: bool = True, valkey: bool = True, options: Sequ
 
 def start(var: Path, postgres: bool = True, valkey: bool = True, options: Sequence[str] = ()) -> bool:
     """Start what doesn't run yet; True when Valkey had to move to another port."""
-    home, moved = home_of(var), False
+    moved = False
     with _lock_file(var, "start.lock") as starting:
         _lock(starting, fcntl.LOCK_EX)
-        if home.folder != var / "local" and not home.folder.exists():
-            print(f"{home.account.pw_name if home.account else ''} can't enter {var}, so the data go to {home.folder}.", file=sys.stderr)
-        with embedded.writing(home.folder):
-            home.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        home = make_home(var)
         if postgres:
-            embedded.start_postgres(home, options)
-        while valkey and not embedded.start_valkey(home, kept_port(var, "redis"), _password(var)):
-            move_port(var, "redis")
-            moved = True
+            Postgres(home, options).start()
+        while valkey:
+            try:
+                _valkey(var, home).start()
+                break
+            except PortTaken:
+                move_port(var, "redis")
+                moved = True
     return moved
 
 
 def stop(var: Path) -> None:
     home = home_of(var)
-    embedded.stop_valkey(home)
-    embedded.stop_postgres(home)
+    _valkey(var, home).stop()
+    Postgres(home).stop()
 
 
 def is_running(var: Path, postgres: bool = True, valkey: bool = True) -> bool:
-    return (not postgres or embedded.postgres_ready(home_of(var))) and (
-        not valkey or embedded.valkey_ready(kept_port(var, "redis"), _password(var))
-    )
+    home = home_of(var)
+    return (not postgres or Postgres(home).ready()) and (not valkey or _valkey(var, home).ready())
 
 
-def home_of(var: Path) -> embedded.Home:
+def _valkey(var: Path, home: Home) -> Valkey:
+    return Valkey(home, kept_port(var, "redis"), _password(var))
+
+
+def home_of(var: Path) -> Home:
     from django.conf import settings  # here, for settings import this module
 
-    return embedded.find_home(var / "local", sockets(var), settings.SERVICE_USER)
+    return find_home(var / "local", sockets(var), settings.SERVICE_USER)
+
+
+def make_home(var: Path) -> Home:
+    home = home_of(var)
+    if home.account and home.folder != var / "local" and not home.folder.exists():
+        print(f"{home.account.pw_name} can't enter {var}, so the databases go to {home.folder}.", file=sys.stderr)
+    with writing(home.folder):
+        home.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    return home
 
 
 def run_again() -> NoReturn:
     """Replace this process by the same command line, which then reads the new ports."""
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 (our own command line)
 
 
 @contextmanager
 def _lock_file(var: Path, name: str) -> Iterator[IO[str]]:
     path = var / "local" / name
-    with embedded.writing(path):
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = path.open("a")
     with handle:
@@ -219,7 +233,7 @@ def _lock(handle: IO[str], kind: int, patience: float = 90) -> None:
     deadline = time.monotonic() + patience
     while not _try_lock(handle, kind):
         if time.monotonic() > deadline:
-            raise LocalError(f"Another command has been starting or stopping the services for {patience:.0f} seconds ({handle.name}).")
+            raise LocalError(f"Another command has held {handle.name} for {patience:.0f} seconds: wait for it, or end it.")
         time.sleep(0.05)
 
 

@@ -11,7 +11,9 @@ import pytest
 # Settings read the environment once, so this comes before Django; /tmp keeps socket paths short, and the process
 # number keeps several test runs on one machine apart.
 _VAR = Path(f"/tmp/distillery-test-{os.getpid()}")
-os.environ.update(DISTILLERY_VAR=str(_VAR), DJANGO_SETTINGS_MODULE="distillery_site.settings", DISTILLERY_DEBUG="no", LOG_LEVEL="WARNING")
+os.environ.update(
+    DISTILLERY_VAR=str(_VAR), DJANGO_SETTINGS_MODULE="distillery_site.settings", DISTILLERY_DEBUG="no", LOG_LEVEL="WARNING"
+)
 for _name in ("DATABASE_URL", "REDIS_URL", "ENGINE_URL", "ENGINE_TOKEN", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"):
     os.environ.pop(_name, None)
 _VAR.mkdir(mode=0o755, exist_ok=True)
@@ -22,7 +24,7 @@ from distillery_site import celery, local  # noqa: E402, F401  (celery binds sha
 def pytest_configure() -> None:
     from django.conf import settings
 
-    assert settings.VAR == _VAR.resolve()
+    assert _VAR.resolve() == settings.VAR
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
