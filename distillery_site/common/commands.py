@@ -65,7 +65,7 @@ class RunCommand(Answering):
 def watch(run: Run, *, stop: threading.Event | None = None) -> None:
     """Show a bar on stderr until the run rests; on anything but a terminal, only wait."""
     started, told = time.monotonic(), False
-    with tqdm(total=1, desc=str(run), unit="", file=sys.stderr, disable=None, bar_format="{l_bar}{bar}| {elapsed} {postfix}") as bar:
+    with tqdm(total=1, desc=str(run), file=sys.stderr, disable=None, bar_format="{l_bar}{bar}| {elapsed} {postfix}") as bar:
         while run.state in (RunState.QUEUED, RunState.RUNNING) and not (stop and stop.is_set()):
             bar.n = run.progress_share
             bar.set_postfix_str(run.stage or run.get_state_display())
@@ -84,7 +84,10 @@ def _with_bar_beside(run: Run, work: Callable[[int], Any]) -> None:
     if sys.stderr.isatty():
         bar.start()
     try:
-        work(run.pk)
+        while run.state in (RunState.QUEUED, RunState.RUNNING):  # once, unless it was put back or a worker was faster
+            work(run.pk)
+            run.refresh_from_db()
+            time.sleep(0 if run.is_final else POLL_SECONDS)
     finally:
         stop.set()
         if bar.is_alive():

@@ -97,7 +97,9 @@ class Run(models.Model):
         ]
         indexes = [
             # RunQuerySet.due, every few seconds over a table of mostly finished runs
-            models.Index(name="%(class)s_due", fields=["state", "not_before"], condition=~Q(state__in=("done", "failed", "cancelled"))),
+            models.Index(
+                name="%(class)s_due", fields=["state", "not_before"], condition=~Q(state__in=("done", "failed", "cancelled"))
+            ),
         ]
 
     @property
@@ -179,7 +181,8 @@ class Run(models.Model):
     def resume(self) -> bool:
         """Queue a paused, failed or cancelled run again; what it finished stays."""
         rows = type(self).objects.filter(pk=self.pk, state__in=(RunState.PAUSED, RunState.FAILED, RunState.CANCELLED))
-        resumed = rows.update(state=RunState.QUEUED, cancel_requested=False, attempts=0, error="", finished_at=None, not_before=None)
+        fresh = {"cancel_requested": False, "attempts": 0, "error": "", "finished_at": None, "not_before": None}
+        resumed = rows.update(state=RunState.QUEUED, **fresh)
         self.refresh_from_db()
         return resumed == 1
 
