@@ -139,8 +139,9 @@ def services_for(argv: Sequence[str]) -> Iterator[None]:
         return
     from django.conf import settings  # here, for settings import this module
 
+    wanted = (settings.VAR, settings.EMBEDDED_POSTGRES, settings.EMBEDDED_VALKEY)  # read now: settings load late
     check_kept()
-    with _terminable(), running(settings.VAR, settings.EMBEDDED_POSTGRES, settings.EMBEDDED_VALKEY) as moved:
+    with _terminable(), running(*wanted) as moved:
         if moved:
             run_again()
         yield

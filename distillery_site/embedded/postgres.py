@@ -90,7 +90,7 @@ class Postgres(Server):
         locale = ("--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--lc-collate=C", "--lc-ctype=C")
         access = (f"--username={DATABASE}", "--auth-local=peer", "--auth-host=reject")
         run(self.home, [self._binary("initdb"), "-D", draft, *access, *locale], "Making the database")
-        single = [self._binary("postgres"), "--single", "-D", draft, "postgres"]
+        single: list[str | Path] = [self._binary("postgres"), "--single", "-D", draft, "postgres"]
         run(self.home, single, "Making the database", f"CREATE DATABASE {DATABASE}\n")
         with writing(draft):
             (draft / "pg_hba.conf").write_text("local all all peer map=checkout\n")
