@@ -1,7 +1,9 @@
 """What the pages show of runs, data sets and versions: a few cheap queries each, plain typed values out."""
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import connection
 from django.db.models import Count
@@ -9,6 +11,7 @@ from django.db.models import Count
 from labeling.models import FilterVersion, Oracle
 from training.charts import BINS, EpochPoint
 from training.models import Dataset, ModelVersion, Split, TrainingRun
+from training.student import config
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,23 @@ class RunCurve:
     def best(self) -> EpochRow | None:
         """The chosen epoch, or while it still learns the best so far (ties: the earlier)."""
         chosen = next((row for row in self.epochs if row.chosen), None)
-        return chosen or min(self.epochs, key=lambda row: row.val_mae, default=None)
+        measured = [row for row in self.epochs if math.isfinite(row.val_mae)]
+        return chosen or min(measured, key=lambda row: row.val_mae, default=None)
+
+    @property
+    def by_dimension(self) -> list[tuple[Column, list[float | None]]]:
+        """The epochs' errors turned round: a row for each column, a value for each epoch."""
+        return [(pairs[0][0], [mae for _, mae in pairs]) for pairs in zip(*(row.by_output for row in self.epochs), strict=False)]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One hyper-parameter as a run has it; `changed` where it differs from the kind's default."""
+
+    name: str
+    value: Any
+    about: str
+    changed: bool
 
 
 @dataclass(frozen=True)
@@ -109,6 +128,15 @@ def run_curve(run: TrainingRun) -> RunCurve:
         for row in run.epochs.all()
     ]
     return RunCurve(loss=[(step, loss) for step, loss in run.loss_curve], steps=run.steps, epochs=epochs)
+
+
+def options(run: TrainingRun) -> list[Option]:
+    """Every hyper-parameter of a run, its preset and its own choices folded in."""
+    values = config.to_json(config.make(run.kind, {"preset": run.preset, **run.config}))
+    return [
+        Option(name, values[name], about, values[name] != (list(default) if isinstance(default, tuple) else default))
+        for name, default, about in config.describe(run.kind)
+    ]
 
 
 def dataset_table(dataset: Dataset) -> DatasetTable:
