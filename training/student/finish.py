@@ -1,0 +1,76 @@
+"""The last steps of every training: reload from disk, compare, measure, report, and only then the manifest."""
+
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from distillery_site.common.errors import Permanent
+
+from . import artifact, reports
+from .data import Corpus, Floats
+from .events import Emit
+from .history import History, sample, validation_metrics
+
+_COMPARED = 48  # validation texts on which memory and disk are compared
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a kind hands over once its weights are written: the manifest so far, and the student in memory."""
+
+    manifest: Mapping[str, Any]
+    predict: Callable[[Sequence[str]], Floats]
+    history: History
+    started: float = field(default_factory=time.monotonic)
+
+
+def complete(trained: Trained, corpus: Corpus, directory: Path, emit: Emit, *, bases: Path | None = None) -> None:
+    """Complete the folder and say so; refuses a student whose reloaded copy predicts otherwise than the one in memory."""
+    reloaded = artifact.open_student(directory, trained.manifest, "", bases=bases)
+    figures = {**_compare(trained, reloaded, corpus), **validation_metrics(corpus, _val_predictions(reloaded, corpus))}
+    figures["chosen_epoch"] = trained.history.best.number
+    texts = artifact.golden_texts(corpus)
+    golden = {"texts": texts, "predictions": reloaded.predict(texts).tolist()}
+    manifest = {**trained.manifest, "metrics": figures, "golden": golden}
+    _write_side_files(directory, manifest, trained, corpus)
+    sha256 = artifact.seal(directory, manifest)
+    announce(directory, sha256, emit)
+
+
+def announce(directory: Path, sha256: str, emit: Emit) -> None:
+    """The `done` event of a complete student, also when a run finds that it was complete already."""
+    figures = artifact.read_manifest(directory)[0]["metrics"]
+    wanted = ("val_mae", "chosen_epoch", "reload_max_diff", "batch_max_diff")
+    emit("done", manifest_sha256=sha256, **{name: figures[name] for name in wanted})
+
+
+def _compare(trained: Trained, reloaded: artifact.Student, corpus: Corpus) -> dict[str, float]:
+    texts = [example.text for example in sample(_COMPARED, corpus.split("val"), seed=0)]
+    together = reloaded.predict(texts)
+    few = texts[:8]
+    alone = [reloaded.predict([text])[0] for text in few]
+    figures = {
+        "reload_max_diff": artifact.max_difference(trained.predict(texts), together),
+        "batch_max_diff": max(artifact.max_difference(a, b) for a, b in zip(alone, together[: len(few)], strict=True)),
+    }
+    for name, what in (("reload_max_diff", "read back from disk"), ("batch_max_diff", "asked alone instead of in a batch")):
+        if not figures[name] <= artifact.TOLERANCE:
+            raise Permanent(f"The student predicts otherwise when {what}: off by {figures[name]:.4f} points.")
+    return figures
+
+
+def _val_predictions(student: artifact.Student, corpus: Corpus) -> Floats:
+    return student.predict([example.text for example in corpus.split("val")])
+
+
+def _write_side_files(directory: Path, manifest: Mapping[str, Any], trained: Trained, corpus: Corpus) -> None:
+    seconds = time.monotonic() - trained.started
+    machine = {"system": platform.platform(), "python": platform.python_version(), "processors": os.cpu_count()}
+    about = {key: value for key, value in manifest.items() if key not in ("golden", "files")}
+    artifact.write_json(directory / "training_metadata.json", {**about, "seconds": seconds, "machine": machine})
+    artifact.write_json(directory / "training_history.json", trained.history.to_json())
+    reports.write(directory / "reports", {**about, "seconds": seconds}, corpus, trained.history)
