@@ -159,6 +159,8 @@ SPECTACULAR_SETTINGS = {
 
 # The scoring process: its own address and a secret shared with those who may ask it.
 ENGINE_URL = env.text("ENGINE_URL") or local.engine_url(VAR)
+EMBEDDED_ENGINE = not env.text("ENGINE_URL")
+ENGINE_BIND = env.text("ENGINE_BIND", "127.0.0.1")  # where it listens; others ask it at ENGINE_URL
 ENGINE_TOKEN = env.text("ENGINE_TOKEN") or local.kept_secret(VAR / "engine_token", lambda: secrets.token_urlsafe(32))
 ENGINE_TIMEOUT = env.number("ENGINE_TIMEOUT", 60.0)
 
@@ -173,7 +175,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "unacked_restore_
 CELERY_TASK_DEFAULT_QUEUE = "default"
 
 ANTHROPIC_API_KEY = env.text("ANTHROPIC_API_KEY")
-ANTHROPIC_BASE_URL = env.text("ANTHROPIC_BASE_URL")
+ANTHROPIC_BASE_URL = env.text("ANTHROPIC_BASE_URL", "https://api.anthropic.com")
+ORACLE_PRICES = env.words("ORACLE_PRICES")  # model=input/output in USD per million tokens, where the list lacks or misprices one
+OUTBOUND_ALLOW = env.words("OUTBOUND_ALLOW")  # hosts inside the own network that may be called
 
 LOGGING = {
     "version": 1,
