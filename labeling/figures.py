@@ -109,20 +109,21 @@ class LabelTotals:
 DISTRIBUTION = """
 SELECT part.place, least(floor(part.score), 10)::int AS bin, count(*), count(*) FILTER (WHERE part.score = 0), sum(part.score)
 FROM labeling_oraclelabel label, unnest(label.scores) WITH ORDINALITY AS part(score, place)
-WHERE label.version_id = %s AND label.oracle_id = %s AND label.reading = %s
+WHERE {which}
 GROUP BY part.place, bin
 """
-RUN_DISTRIBUTION = DISTRIBUTION.replace("label.version_id = %s AND label.oracle_id = %s AND label.reading = %s", "label.run_id = %s")
+OF_ORACLE = DISTRIBUTION.format(which="label.version_id = %s AND label.oracle_id = %s AND label.reading = %s")
+OF_RUN = DISTRIBUTION.format(which="label.run_id = %s")
 
 
 def score_distributions(*, version: FilterVersion, oracle: Oracle, reading: int = 1) -> list[Distribution]:
     """One for each dimension, in the rubric's order, over one oracle's labels."""
-    return _distributions(version, DISTRIBUTION, [version.pk, oracle.pk, reading])
+    return _distributions(version, OF_ORACLE, [version.pk, oracle.pk, reading])
 
 
 def run_distributions(run: LabelingRun) -> list[Distribution]:
     """The same over what this run has labelled so far."""
-    return _distributions(run.version, RUN_DISTRIBUTION, [run.pk])
+    return _distributions(run.version, OF_RUN, [run.pk])
 
 
 def _distributions(version: FilterVersion, query: str, params: list[int]) -> list[Distribution]:
@@ -176,7 +177,8 @@ def article_facets(articles: QuerySet[Article], policy: Policy | None = None) ->
 
 
 def _facet(articles: QuerySet[Article], name: str) -> list[Facet]:
-    return [Facet(value, count) for value, count in articles.order_by().values_list(name).annotate(n=Count("pk")).order_by("-n", name)]
+    rows = articles.order_by().values_list(name).annotate(n=Count("pk")).order_by("-n", name)
+    return [Facet(value, count) for value, count in rows]
 
 
 def label_totals(version: FilterVersion) -> LabelTotals:

@@ -1,5 +1,6 @@
 """Articles, the rubrics they are judged by, what oracles said of them and what people say."""
 
+from datetime import date
 from typing import Self
 
 from django.conf import settings
@@ -11,7 +12,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from distillery_site.common.runs import Run, RunQuerySet
-from distillery_site.common.text import canonical_hash, render_view
+from distillery_site.common.text import canonical_hash, render_view, text_hash
 
 DEFAULT_VIEW = {"fields": ["title", "published", "text"], "max_words": 400}
 
@@ -125,6 +126,11 @@ class Article(models.Model):
     def __str__(self) -> str:
         return self.title or f"{self.source}:{self.external_id}"
 
+    @staticmethod
+    def hash_of(title: str, published: date | None, text: str) -> str:
+        """Hex SHA-256 of all that a reader may be shown, normalised: when it changes, labels are of an earlier text."""
+        return text_hash(f"{title}\n{published or ''}\n{text}")
+
     def rendered(self, view: dict) -> str:
         """The text that oracle and student read under this view."""
         published = self.published.isoformat() if self.published else ""
@@ -220,6 +226,10 @@ class OracleLabelQuerySet(models.QuerySet):
     def first_readings(self) -> Self:
         return self.filter(reading=1)
 
+    def current(self) -> Self:
+        """Those of the text as it is now, not of one edited since."""
+        return self.filter(text_sha256=F("article__text_sha256"))
+
 
 class OracleLabel(models.Model):
     """One judgement: scores in the rubric's order, null stays null, with all that made it."""
@@ -252,6 +262,11 @@ class OracleLabel(models.Model):
             models.UniqueConstraint(name="label_request_once", fields=["version", "article", "request_hash"]),
         ]
         indexes = [models.Index(name="label_by_version", fields=["version", "oracle", "reading"])]  # freeze, distributions
+
+    @staticmethod
+    def request_hash_of(text_sha256: str, version: FilterVersion, oracle: Oracle, reading: int) -> str:
+        """Names a question: whoever asked it before has the answer already."""
+        return canonical_hash([text_sha256, version.rubric_hash, oracle.identity, reading])
 
 
 class ReviewTask(models.Model):

@@ -50,7 +50,8 @@ def judge(text: str, words: int, language: str, rules: Rules, seen: set[str], ti
     `seen` holds the openings of the articles that passed before and grows with each that passes: of two articles with
     the same opening only the first passes, so ask in a fixed order.
     """
-    return _length(words, rules) or _language(language, rules) or _patterns(f"{title}\n{text}", rules) or _opening(text, rules, seen)
+    whole = f"{title}\n{text}"
+    return _length(words, rules) or _language(language, rules) or _patterns(whole, rules) or _opening(text, rules, seen)
 
 
 def _length(words: int, rules: Rules) -> Verdict | None:

