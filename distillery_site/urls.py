@@ -16,6 +16,8 @@ urlpatterns = [
     path("", include("labeling.urls")),
     path("", include("training.urls")),
     path("", include("scoring.urls")),
+    path("api/", include("scoring.api_urls")),
+    path("api/", include("scoring.api_urls")),
     path("admin/", admin.site.urls),
 ]
 

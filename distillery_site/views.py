@@ -1,9 +1,8 @@
 """The pages that span the apps: overview, health, glossary, the filter switch and what errors look like."""
 
-from typing import Any
-
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
@@ -42,16 +41,30 @@ def _route(path: str) -> str:
         return ""
 
 
+BAD_REQUEST = "Something in it isn't as a browser would send it. Go back, reload the page and try again."
+STALE_FORM = "It was opened before you signed in or out. Go back, reload the page and send it again."
+NOT_FOUND = "It may have been renamed, or the link is incomplete. If it exists, the list it belongs to has it."
+SERVER_ERROR = "Nothing is lost that was saved before. The log of the web process has the details; reload in a moment."
+
+
 def _error(request: HttpRequest, status: int, title: str, sentence: str) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        return _api_error(status, sentence)
     return render(request, "site/error.html", {"error_title": title, "sentence": sentence}, status=status)
 
 
+def _api_error(status: int, sentence: str) -> JsonResponse:
+    """As scoring.api_errors puts it, for what happens before or beside the API's own views."""
+    code = {400: "bad_request", 403: "permission_denied", 404: "not_found", 500: "server_error"}[status]
+    return JsonResponse({"error": {"code": code, "message": sentence}}, status=status)
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _error(request, 400, "This request can't be read", "Something in it isn't as a browser would send it. Go back, reload the page and try again.")
+    return _error(request, 400, "This request can't be read", BAD_REQUEST)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return _error(request, 403, "This form is too old", "It was opened before you signed in or out. Go back, reload the page and send it again.")
+    return _error(request, 403, "This form is too old", STALE_FORM)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -59,15 +72,12 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _error(request, 404, "There is no such page", "It may have been renamed, or the link is incomplete. The list it belongs to will have it if it exists.")
+    return _error(request, 404, "There is no such page", NOT_FOUND)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Without context processors: whatever broke may break them too."""
-    from django.template.loader import render_to_string
-
-    context: dict[str, Any] = {"error_title": "Something broke here", "sentence": SERVER_ERROR}
+    """Without the base page and its queries: whatever broke may break them too."""
+    if request.path.startswith("/api/"):
+        return _api_error(500, SERVER_ERROR)
+    context = {"error_title": "Something broke here", "sentence": SERVER_ERROR}
     return HttpResponse(render_to_string("site/error_500.html", context), status=500)
-
-
-SERVER_ERROR = "Nothing you sent is lost that was saved before. The log of the web process has the details; reload in a moment."

@@ -34,13 +34,20 @@ class FilterAdmin(ReadOnlyAdmin):
 
 
 admin.site.register(LabelingRun, RunAdmin)
-read_only(FilterVersion, columns=("__str__", "rubric_hash", "created_at"), list_filter=("filter",))
-read_only(Policy, columns=("__str__", "created_at"), list_filter=("version__filter",), list_select_related=("version__filter",))
-read_only(Article, columns=("title", "source", "external_id", "published", "language", "words"), search_fields=("title", "external_id"), list_filter=("source", "language"))
-read_only(PrefilterVerdict, columns=("id", "policy_id", "article_id", "passed", "reason", "detail"), list_filter=("passed", "reason"))
-read_only(Oracle, columns=("name", "provider", "model", "identity"))
-read_only(LabelingItem, columns=("id", "run_id", "article_id", "state", "error_class"), list_filter=("state", "error_class"))
-read_only(OracleLabel, columns=("id", "version", "article_id", "oracle", "reading", "cost_usd", "created_at"), list_filter=("version", "oracle", "reading"),
-          list_select_related=("version__filter", "oracle"))
-read_only(ReviewTask, columns=("id", "version", "article_id", "reason", "priority", "done_at"), list_filter=("reason",), list_select_related=("version__filter",))
-read_only(Review, columns=("id", "task_id", "reviewer", "created_at"), list_select_related=("reviewer",))
+read_only(FilterVersion, "__str__", "rubric_hash", "created_at", filters=["filter"], related=["filter"])
+read_only(Policy, "__str__", "created_at", filters=["version__filter"], related=["version__filter"])
+read_only(
+    Article, "title", "source", "external_id", "published", "language", "words",
+    filters=["source", "language"], search=["title", "external_id"],
+)
+read_only(PrefilterVerdict, "id", "policy_id", "article_id", "passed", "reason", "detail", filters=["passed", "reason"])
+read_only(Oracle, "name", "provider", "model", "identity")
+read_only(LabelingItem, "id", "run_id", "article_id", "state", "error_class", filters=["state", "error_class"])
+read_only(
+    OracleLabel, "id", "version", "article_id", "oracle", "reading", "cost_usd", "created_at",
+    filters=["version", "oracle", "reading"], related=["version__filter", "oracle"],
+)
+read_only(
+    ReviewTask, "id", "version", "article_id", "reason", "priority", "done_at", filters=["reason"], related=["version__filter"],
+)
+read_only(Review, "id", "task_id", "reviewer", "created_at", related=["reviewer"])

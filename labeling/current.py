@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest
 
-from labeling.models import Filter
+from labeling.models import Filter, FilterVersion, Policy
 
 SESSION_KEY = "filter"
 
@@ -23,3 +23,12 @@ def choose_filter(request: HttpRequest, slug: str) -> Filter | None:
     if found is not None:
         request.session[SESSION_KEY] = found.slug
     return found
+
+
+def current_version(request: HttpRequest) -> FilterVersion | None:
+    filter_ = current_filter(request)
+    return filter_.latest if filter_ else None
+
+
+def latest_policy(version: FilterVersion | None) -> Policy | None:
+    return version.policies.order_by("-number").first() if version else None

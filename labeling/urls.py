@@ -1,5 +1,23 @@
-"""Pages of labeling."""
+"""Pages of articles, filters, labels and reviews; who may open them is in distillery_site/permissions.py."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from labeling.views import articles, filters, reviews, runs
+
+urlpatterns = [
+    path("filters/", filters.filters, name="filters"),
+    path("filters/<slug:slug>/", filters.filter_, name="filter"),
+    path("filters/<slug:slug>/prefilter", filters.filter_prefilter, name="filter_prefilter"),
+    path("articles/", articles.articles, name="articles"),
+    path("articles/import", articles.article_import, name="article_import"),
+    path("articles/<int:pk>/", articles.article, name="article"),
+    path("articles/<int:pk>/send", articles.article_send, name="article_send"),
+    path("labels/", runs.labeling_runs, name="labeling_runs"),
+    path("labels/new", runs.labeling_new, name="labeling_new"),
+    path("labels/<int:pk>/", runs.labeling_run, name="labeling_run"),
+    path("labels/<int:pk>/live", runs.labeling_run_live, name="labeling_run_live"),
+    path("labels/<int:pk>/cancel", runs.labeling_run_cancel, name="labeling_run_cancel"),
+    path("labels/<int:pk>/resume", runs.labeling_run_resume, name="labeling_run_resume"),
+    path("review/", reviews.reviews, name="reviews"),
+    path("review/<int:pk>/", reviews.review, name="review"),
+]

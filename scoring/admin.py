@@ -6,4 +6,4 @@ from distillery_site.common.admin import RunAdmin, read_only
 from scoring.models import Benchmark, Prediction
 
 admin.site.register(Benchmark, RunAdmin)
-read_only(Prediction, columns=("id", "benchmark_id", "article_id", "raw"))
+read_only(Prediction, "id", "benchmark_id", "article_id", "raw")

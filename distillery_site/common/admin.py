@@ -1,5 +1,6 @@
 """Raw rows in Django's admin: most are made by services and only looked at here."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -33,10 +34,12 @@ class RunAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
 
 
-def read_only(*kinds: type[models.Model], columns: tuple[str, ...] = ("__str__",), **options: Any) -> None:
-    """Register tables that need no more than a list and a view of a row."""
-    for kind in kinds:
-        admin.site.register(kind, type(f"{kind.__name__}Admin", (ReadOnlyAdmin,), {"list_display": columns, **options}))
+def read_only(
+    kind: type[models.Model], *columns: str, filters: Sequence[str] = (), related: Sequence[str] = (), search: Sequence[str] = (),
+) -> None:
+    """Register a table that needs no more than a list and a view of a row."""
+    options = {"list_display": columns, "list_filter": filters, "list_select_related": related or False, "search_fields": search}
+    admin.site.register(kind, type(f"{kind.__name__}Admin", (ReadOnlyAdmin,), options))
 
 
 @admin.register(ApiKey)
@@ -51,4 +54,4 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         return request.user.has_perm("common.change_apikey")
 
 
-read_only(AuditEntry, columns=("at", "actor", "action", "target"), search_fields=("action", "target"), date_hierarchy="at")
+read_only(AuditEntry, "at", "actor", "action", "target", related=["actor"], search=["action", "target"])

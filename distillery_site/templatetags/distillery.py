@@ -1,5 +1,6 @@
 """How numbers, times, states and terms look on every page: {% load distillery %}."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -93,8 +94,10 @@ def _coarse(seconds: float) -> str:
 def term(key: str, words: str = "") -> SafeString:
     """The glossary's word with its sentence as tooltip: {% term "mae" "misses the oracle by" %}."""
     name, sentence = explain(key)
-    link = f"{reverse('glossary')}#{key}"
-    return format_html('<a class="term" href="{}" data-tip="{}" aria-description="{}">{}</a>', link, sentence, sentence, words or name)
+    return format_html(
+        '<a class="term" href="{}#{}" data-tip="{}" aria-description="{}">{}</a>',
+        reverse("glossary"), key, sentence, sentence, words or name,
+    )
 
 
 @register.simple_tag
@@ -143,3 +146,38 @@ def plural(number: int, words: str) -> str:
     """{{ n|plural:"article,articles" }} → 3,824 articles."""
     one, many = words.split(",")
     return f"{number:,} {one if number == 1 else many}"
+
+
+@register.filter
+def weblink(url: str) -> str:
+    """The address if it is one of the web; a `javascript:` out of a file never becomes a link."""
+    return url if url.startswith(("https://", "http://")) else ""
+
+
+@register.simple_tag
+def hist(counts: Sequence[int], label: str) -> SafeString:
+    """How many scores lie at 0, 1, … 10, as upright bars; a bar with anything in it stays visible."""
+    most, total = max([*counts, 1]), sum(counts)
+    said = f"{label}: " + (", ".join(f"{n:,} at {place}" for place, n in enumerate(counts) if n) or "none")
+    bars = format_html_join("", '<i style="height:{}%"></i>', ((_height(n / most),) for n in counts))
+    return format_html('<span class="hist" role="img" aria-label="{}" title="{} in all">{}</span>', said, f"{total:,}", bars)
+
+
+def _height(share: float) -> int:
+    return max(3, round(100 * share)) if share else 0
+
+
+@register.filter
+def rate(run: Any) -> str:
+    """Pieces a second or a minute since the run began: 12.3/s, 40/min."""
+    seconds = run.seconds
+    if not seconds or not run.progress_done:
+        return NOTHING
+    a_second = run.progress_done / seconds
+    return f"{a_second:,.1f}{THIN}/s" if a_second >= 1 else f"{60 * a_second:,.1f}{THIN}/min"
+
+
+@register.filter
+def is_active(run: Any) -> bool:
+    """Whether something may change without a person: then a page asks again every two seconds."""
+    return run.state in ("queued", "running")

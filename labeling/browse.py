@@ -1,0 +1,77 @@
+"""The article list: what a person narrowed it to, and what stands beside each title."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+from django.core.paginator import Page, Paginator
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import QueryDict
+
+from labeling.models import Article, FilterVersion, OracleLabel, Policy, PrefilterVerdict
+
+PAGE = 50
+
+
+@dataclass(frozen=True)
+class Narrowing:
+    """The list's search and facets, as its address carries them; empty means all."""
+
+    q: str = ""
+    verdict: str = ""
+    labelled: str = ""
+    language: str = ""
+    source: str = ""
+
+    @classmethod
+    def of(cls, query: QueryDict) -> Self:
+        return cls(**{name: query.get(name, "").strip().replace("\x00", "")[:200] for name in cls.__dataclass_fields__})
+
+    @property
+    def any(self) -> bool:
+        return any(getattr(self, name) for name in self.__dataclass_fields__)
+
+    def searched(self) -> QuerySet[Article]:
+        """What the search alone leaves, which the facets count."""
+        found = Article.objects.search(self.q) if self.q else Article.objects.all()
+        return found.order_by("-published", "-id")
+
+    def apply(self, version: FilterVersion | None, policy: Policy | None) -> QuerySet[Article]:
+        articles = self.searched()
+        if self.language:
+            articles = articles.filter(language=self.language)
+        if self.source:
+            articles = articles.filter(source=self.source)
+        if self.verdict and policy:
+            articles = articles.filter(Exists(_verdicts(policy, self.verdict)))
+        if self.labelled and version:
+            labels = OracleLabel.objects.filter(version=version, article=OuterRef("pk"))
+            articles = articles.filter(Exists(labels) if self.labelled == "yes" else ~Exists(labels))
+        return articles
+
+
+def _verdicts(policy: Policy, verdict: str) -> QuerySet[PrefilterVerdict]:
+    reason = "" if verdict == "passed" else verdict
+    return PrefilterVerdict.objects.filter(policy=policy, article=OuterRef("pk"), passed=not reason, reason=reason)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One article of the list: its verdict under the policy and its newest first reading, where there are such."""
+
+    article: Article
+    verdict: PrefilterVerdict | None
+    label: OracleLabel | None
+
+
+def page_of(articles: QuerySet[Article], number: str | None) -> Page:
+    """The texts stay in the database; a list needs the titles."""
+    return Paginator(articles.defer("text"), PAGE).get_page(number)
+
+
+def lines(articles: Iterable[Article], version: FilterVersion | None, policy: Policy | None) -> list[Line]:
+    shown = list(articles)
+    verdicts = {row.article_id: row for row in PrefilterVerdict.objects.filter(policy=policy, article__in=shown)}
+    readings = OracleLabel.objects.filter(version=version, article__in=shown).first_readings().defer("raw_answer", "reasoning")
+    labels = {label.article_id: label for label in readings.order_by("pk")}
+    return [Line(article, verdicts.get(article.pk), labels.get(article.pk)) for article in shown]

@@ -1,0 +1,122 @@
+"""Forms of labelling, import and review: they check what a person typed and call one service."""
+
+import tempfile
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+
+from labeling import services
+from labeling.article_files import read_rows
+from labeling.current import latest_policy
+from labeling.models import Filter, FilterVersion, LabelingRun
+from labeling.oracles import registry
+
+MAX_UPLOAD = 32 * 1024 * 1024
+CANT_SAY = "none"
+
+
+class BudgetForm(forms.Form):
+    budget_usd = forms.DecimalField(
+        min_value=Decimal("0.01"), max_digits=12, decimal_places=6, required=False, label="Cap in USD",
+        error_messages={"invalid": "The cap must be an amount in dollars, such as 5."},
+    )
+
+
+class LabelForm(BudgetForm):
+    """What a labelling run needs: a filter, an oracle, how many articles, which reading, and a cap for paid oracles."""
+
+    filter = forms.ModelChoiceField(Filter.objects.all(), empty_label=None)
+    oracle = forms.ChoiceField(choices=[(name, name) for name in registry.PROVIDERS])
+    model = forms.CharField(required=False, max_length=120, help_text="Empty: the provider's usual one.")
+    size = forms.IntegerField(
+        min_value=1, required=False, label="How many articles", help_text="Empty: all that passed the prefilter.",
+    )
+    seed = forms.IntegerField(min_value=0, initial=0, help_text="The same seed draws the same articles.")
+    reading = forms.IntegerField(min_value=1, max_value=9, initial=1, help_text="2 asks again, to see how steady the oracle is.")
+    field_order = ["filter", "oracle", "model", "size", "seed", "reading", "budget_usd"]
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.fields["budget_usd"].help_text = "A paid oracle stops before it could pass this. The recorded one is free."
+
+    def clean_oracle(self) -> str:
+        provider = self.cleaned_data["oracle"]
+        if provider == "anthropic" and not settings.ANTHROPIC_API_KEY:
+            raise forms.ValidationError("Set ANTHROPIC_API_KEY for the label worker first; without it no question can be sent.")
+        return provider
+
+    def start(self, *, actor: Any) -> LabelingRun:
+        """The queued run; raises BadInput with a sentence."""
+        values = self.cleaned_data
+        version = values["filter"].latest
+        articles = services.sample_articles(policy=latest_policy(version), size=values["size"], seed=values["seed"])
+        return services.start_labeling(
+            version=version, oracle=services.get_oracle(provider=values["oracle"], model=values["model"]), articles=articles,
+            reading=values["reading"], budget_usd=values["budget_usd"], actor=actor,
+        )
+
+
+class ImportForm(forms.Form):
+    """A file of articles; rows with scores become labels of a named oracle when a filter is given."""
+
+    file = forms.FileField(help_text="JSONL or CSV with id, title, text (or content), url, source, published_date, language.")
+    source = forms.CharField(max_length=80, help_text="Where these articles come from; rows with a source of their own keep it.")
+    filter = forms.ModelChoiceField(
+        Filter.objects.all(), required=False, empty_label="the file has no scores", label="Scores belong to",
+        help_text="Rows may carry scores ({dimension: 0–10}) and reasoning from an oracle asked elsewhere.",
+    )
+    oracle = forms.CharField(max_length=120, required=False, label="Who gave these scores")
+
+    def clean_file(self) -> UploadedFile:
+        file = self.cleaned_data["file"]
+        if file.size > MAX_UPLOAD:
+            raise forms.ValidationError(
+                f"This page takes files up to {MAX_UPLOAD >> 20} MB; python manage.py import_articles FILE takes any size."
+            )
+        return file
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if values.get("filter") and not values.get("oracle"):
+            self.add_error("oracle", "Name the oracle that gave the scores, so that they never mix with another's.")
+        return values
+
+    def load(self, *, actor: Any) -> dict[str, services.ImportReport]:
+        """What became of the rows: {"articles": report, "labels": report}. Raises BadInput when the file is no use."""
+        values = self.cleaned_data
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"upload{Path(values['file'].name).suffix}"
+            path.write_bytes(values["file"].read())
+            reports = {"articles": services.import_articles(source=values["source"], rows=read_rows(path), actor=actor)}
+            if values["filter"]:
+                oracle = services.get_oracle(provider=services.EXTERNAL, model=values["oracle"])
+                reports["labels"] = services.import_external_labels(
+                    version=values["filter"].latest, oracle=oracle, source=values["source"], rows=read_rows(path), actor=actor,
+                )
+        return reports
+
+
+class ScaleForm(forms.Form):
+    """One scale of 0–10 for each dimension of a rubric, in its order, and a remark."""
+
+    comment = forms.CharField(required=False, max_length=5000, widget=forms.Textarea(attrs={"rows": 3}))
+
+    def __init__(self, *args: Any, version: FilterVersion, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.version = version
+        choices = [*((str(score), str(score)) for score in range(11)), (CANT_SAY, "can't say")]
+        for key in version.keys:
+            self.fields[key] = forms.ChoiceField(choices=choices, error_messages={"required": "Choose a score."})
+
+    @property
+    def scales(self) -> list[tuple[dict, forms.BoundField]]:
+        return [(dimension, self[dimension["key"]]) for dimension in self.version.dimensions]
+
+    @property
+    def scores(self) -> list[float | None]:
+        said = [self.cleaned_data[key] for key in self.version.keys]
+        return [None if score == CANT_SAY else float(score) for score in said]

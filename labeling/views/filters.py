@@ -1,0 +1,67 @@
+"""The filters, and one filter: what it asks, what is made of the scores, and whose labels hang on it."""
+
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.db.models import Count, Max, Sum
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+
+from labeling import services
+from labeling.current import choose_filter, latest_policy
+from labeling.figures import Distribution, label_totals, prefilter_counts, score_distributions
+from labeling.models import Filter, FilterVersion, Oracle, OracleLabel
+
+
+@dataclass(frozen=True)
+class Readings:
+    """The labels of one oracle's one reading by one rubric."""
+
+    oracle: Oracle
+    reading: int
+    count: int
+    cost_usd: float
+    last: object
+
+
+def filters(request: HttpRequest) -> HttpResponse:
+    shown = [(one, one.latest) for one in Filter.objects.all()]
+    rows = [(one, version, label_totals(version) if version else None) for one, version in shown]
+    return render(request, "labeling/filters.html", {"rows": rows})
+
+
+def filter_(request: HttpRequest, slug: str) -> HttpResponse:
+    """Whoever opens a filter's page works with that filter from then on."""
+    choose_filter(request, slug)
+    found = get_object_or_404(Filter, slug=slug)
+    version = found.latest
+    policy = latest_policy(version)
+    readings = readings_of(version) if version else []
+    return render(request, "labeling/filter.html", {
+        "filter": found, "version": version, "policy": policy, "readings": readings,
+        "counts": prefilter_counts(policy) if policy else None, "distributions": _distributions(version, readings),
+        "older": found.versions.order_by("-number")[1:],
+    })
+
+
+def filter_prefilter(request: HttpRequest, slug: str) -> HttpResponse:
+    """Judge every article by the newest policy's rules, those that came in since included."""
+    policy = latest_policy(get_object_or_404(Filter, slug=slug).latest)
+    if policy is not None:
+        found = services.run_prefilter(policy=policy)
+        messages.success(request, f"{found['passed']:,} articles passed, {sum(found['dropped'].values()):,} were dropped.")
+    return redirect("filter", slug)
+
+
+def readings_of(version: FilterVersion) -> list[Readings]:
+    """Largest first, so that the oracle students learn from leads."""
+    groups = OracleLabel.objects.filter(version=version).values("oracle", "reading")
+    rows = list(groups.annotate(count=Count("pk"), cost=Sum("cost_usd"), last=Max("created_at")).order_by("-count"))
+    oracles = Oracle.objects.in_bulk([row["oracle"] for row in rows])
+    return [Readings(oracles[row["oracle"]], row["reading"], row["count"], row["cost"], row["last"]) for row in rows]
+
+
+def _distributions(version: FilterVersion | None, readings: list[Readings]) -> list[Distribution]:
+    if version is None or not readings:
+        return []
+    return score_distributions(version=version, oracle=readings[0].oracle, reading=readings[0].reading)
