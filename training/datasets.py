@@ -16,8 +16,8 @@ from django.db import transaction
 from django.db.models import Count, F, QuerySet
 
 from distillery_site.common.errors import BadInput, Permanent
-from distillery_site.common.text import text_hash
-from labeling.models import Article, FilterVersion, Oracle, OracleLabel, canonical_hash
+from distillery_site.common.text import canonical_hash, text_hash
+from labeling.models import Article, FilterVersion, Oracle, OracleLabel
 from training.duplicates import cluster, count_across, shingles
 from training.models import Dataset, DatasetFilter, DatasetItem, Split
 from training.student.data import Corpus, Example, Output, write_corpus
@@ -113,9 +113,7 @@ def _labelled_rows(versions: Sequence[FilterVersion], oracle: Oracle, reading: i
 
 def _fitting(versions: Sequence[FilterVersion]) -> QuerySet[OracleLabel]:
     """Labels of the text as it is now, by the rubric as it is now."""
-    return OracleLabel.objects.filter(
-        version__in=versions, text_sha256=F("article__text_sha256"), rubric_hash=F("version__rubric_hash")
-    )
+    return OracleLabel.objects.current().filter(version__in=versions, rubric_hash=F("version__rubric_hash"))
 
 
 def _labels(versions: Sequence[FilterVersion], oracle: Oracle, reading: int) -> dict[int, dict[int, list[float | None]]]:
@@ -135,22 +133,18 @@ def _notes(
     stale = ours.filter(reading=reading).count() - sum(len(found) for found in labels.values())
     others = everything.exclude(oracle=oracle).values_list("oracle__name").annotate(n=Count("pk")).order_by("oracle__name")
     left_out = [
-        (Article.objects.count() - len(labels), "article", f"no label of {oracle} that fits"),
-        (empty, "article", "labels without a single score"),
-        (stale, "label", "an article whose text changed since"),
+        (Article.objects.count() - len(labels), "article", f"{oracle} has no label for the text as it is now"),
+        (empty, "article", "labelled without a single score"),
+        (stale, "label", "the article's text changed since"),
         (ours.exclude(reading=reading).count(), "label", "another reading"),
         *((n, "label", f"another oracle, {name}") for name, n in others),
     ]
-    notes = [_left_out(*line) for line in left_out if line[0]]
+    notes = [f"{_count(n, what)} left out: {why}." for n, what, why in left_out if n]
     for version in versions:
         missing = sum(version.pk not in found for found in labels.values())
         if missing:
             notes.append(f"{_count(missing, 'article')} not labelled for {version}: those targets are empty.")
     return notes
-
-
-def _left_out(n: int, what: str, why: str) -> str:
-    return f"{_count(n, what)} left out: {'with' if what == 'article' else 'of'} {why}."
 
 
 def _count(n: int, noun: str) -> str:

@@ -11,7 +11,7 @@ from training.child import Event
 from training.models import TrainingEpoch, TrainingRun
 
 STEP_SECONDS = 1.0
-BEAT_SECONDS = 2.0
+BEAT_SECONDS = 1.5
 CURVE_POINTS = 600
 
 

@@ -1,6 +1,5 @@
 """The registry of students: a finished folder becomes a numbered version that never changes."""
 
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -67,7 +66,7 @@ def _settled(name: str, sha256: str, out_dir: Path) -> Path:
     highest = ModelVersion.objects.filter(name=name).aggregate(highest=Max("number"))["highest"]
     place = home / f"v{max([highest or 0, *folders]) + 1}"
     home.mkdir(parents=True, exist_ok=True)
-    os.replace(out_dir, place)
+    out_dir.replace(place)
     return place
 
 

@@ -1,6 +1,7 @@
 """Start a training, see it through in a process of its own, and choose which student answers."""
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.text import slugify
 
 from distillery_site.common.errors import BadInput, Cancelled, LeaseLost, Permanent, Transient
 from distillery_site.common.models import record
@@ -19,14 +21,16 @@ from training.child import Child, end_orphan
 from training.models import Dataset, Deployment, Kind, ModelVersion, TrainingRun
 from training.progress import Recorder
 from training.registry import nursery, register, was_moved
-from training.student import artifact, bases
+from training.student import artifact
 from training.student import config as options
 
 STUDENT = (sys.executable, "-m", "training.student")
 RETRY_SECONDS = 30
 KILLED_RETRY_SECONDS = 5
-TICK_SECONDS = 1.0
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
+TICK_SECONDS = 0.5
+_PASSED_ON = (
+    "PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"
+)
 
 
 @transaction.atomic
@@ -46,12 +50,14 @@ def start_training(
     and lora of its data set unless told otherwise. Raises BadInput with every problem of the options.
     """
     options.make(kind, {"preset": preset, **(config or {})})
+    name = name or f"{dataset.name}-{kind}"
+    if slugify(name) != name.lower():
+        raise BadInput(f"{name!r} can't name a model; use letters, digits, hyphens and underscores.")
     Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)  # two clicks at once start one run
     if kind == Kind.LORA:
         _queue_ridge(dataset, actor)
     members = _members(dataset, kind, parents)
-    wanted = {"dataset": dataset, "kind": kind, "preset": preset, "config": dict(config or {})}
-    wanted["model_name"] = name or f"{dataset.name}-{kind}"
+    wanted = {"dataset": dataset, "kind": kind, "preset": preset, "config": dict(config or {}), "model_name": name}
     for run in TrainingRun.objects.active().filter(**wanted):
         if set(run.parents.all()) == set(members):
             return run
@@ -132,15 +138,18 @@ def _train(run: TrainingRun, student: Sequence[str]) -> None:
         run.hold()
         register(run=run, out_dir=nursery(run))
         run.finish(stage="", child_pid=None, eta_s=None, progress_done=run.progress_total)
+    shutil.rmtree(work, ignore_errors=True)
 
 
 def _arguments(run: TrainingRun, work: Path) -> list[str]:
     """Export the data set and the configuration, and name everything that the process reads and writes."""
     config = options.make(run.kind, {"preset": run.preset, **run.config})
-    datasets.export(run.dataset, work / "data")
-    artifact.write_json(work / "config.json", options.to_json(config))
-    arguments = ["--kind", run.kind, "--data", str(work / "data"), "--out", str(nursery(run)), "--config", str(work / "config.json")]
+    data, written = work / "data", work / "config.json"
+    datasets.export(run.dataset, data)
+    artifact.write_json(written, options.to_json(config))
+    arguments = ["--kind", run.kind, "--data", str(data), "--out", str(nursery(run)), "--config", str(written)]
     if isinstance(config, options.LoraConfig):
+        from training.student import bases  # FIXME-student
         arguments += ["--base", str(bases.find(config.base, Path(settings.BASES_ROOT)))]
     if isinstance(config, options.StackConfig):
         arguments += ["--bases", str(settings.BASES_ROOT)]
