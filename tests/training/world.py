@@ -7,7 +7,8 @@ from typing import Any
 
 from labeling.models import DEFAULT_VIEW, Article, Filter, FilterVersion, Oracle, OracleLabel
 
-_words = [first + last for first in "ba de fi go lu ma ne pi ro su".split() for last in "lan mir tos ven kar dil".split()]
+_FIRST, _LAST = ("ba", "de", "fi", "go", "lu", "ma", "ne", "pi", "ro", "su"), ("lan", "mir", "tos", "ven", "kar", "dil")
+_words = [first + last for first in _FIRST for last in _LAST]
 _serial = count(1)
 
 
