@@ -1,0 +1,79 @@
+"""`manage.py train news --student lora`: a student learns from a data set."""
+
+import json as json_module
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from distillery_site.common.commands import RunCommand
+from distillery_site.common.errors import BadInput
+from training import lookup, tasks
+from training.models import Kind, TrainingRun
+from training.services import queued_ridges, run_training, start_training
+from training.student import config as students
+
+
+class Command(RunCommand):
+    help = "Train a student on a frozen data set and register it as the next version of its model."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        add = parser.add_argument
+        add("dataset", help="Name of the data set.")
+        add("--student", choices=Kind.values, default=Kind.RIDGE.value, help="What to train (default %(default)s).")
+        add("--name", help="The model's name; by default the data set's and the student's.")
+        add("--preset", default="", help=f"For lora: {', '.join(students.PRESETS)}.")
+        add("--set", action="append", default=[], metavar="OPTION=VALUE", help="One option, such as epochs=2; repeatable.")
+        add("--config", type=Path, metavar="FILE", help="Options as a JSON object; --set overrides it.")
+        add("--parent", action="append", default=[], metavar="NAME/vN", help="For stack: a student to build on; repeatable.")
+
+    def handle(self, *, dataset: str, student: str, name: str | None, preset: str, json: bool, **options: Any) -> None:
+        config = {**_read(options["config"]), **dict(_pair(text) for text in options["set"])}
+        run = start_training(
+            dataset=lookup.dataset(dataset), kind=student, name=name, preset=preset, config=config,
+            parents=[lookup.model(ref) for ref in options["parent"]],
+        )
+        first = queued_ridges(run) if student != Kind.RIDGE else []
+        self.see_through(
+            [*first, run], send=lambda: tasks.send(run), work=lambda pk: run_training(run_id=pk),
+            detach=options["detach"], here=options["here"],
+        )
+        self.answer(_summary(run), _sentence(run), as_json=json)
+
+
+def _read(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        value = json_module.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path} can't be read as JSON: {error}.") from None
+    if not isinstance(value, dict):
+        raise BadInput(f"{path} must hold a JSON object of options.")
+    return value
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    """`epochs=2` is a number, `schedule=cosine` a text, `alphas=[1, 3]` a list."""
+    name, equals, raw = text.partition("=")
+    if not equals:
+        raise BadInput(f"--set takes OPTION=VALUE, not {text!r}.")
+    try:
+        return name, json_module.loads(raw)
+    except ValueError:
+        return name, raw
+
+
+def _summary(run: TrainingRun) -> dict[str, Any]:
+    model = getattr(run, "result", None)
+    return {
+        "run": run.pk, "state": run.state, "model": model.ref if model else None, "seconds": run.seconds,
+        "val_mae": model.val_mae if model else None, "manifest_sha256": model.manifest_sha256 if model else None,
+    }
+
+
+def _sentence(run: TrainingRun) -> str:
+    model = getattr(run, "result", None)
+    if model is None:
+        return f"Queued {run}: {run.model_name}."
+    return f"{model.ref} is registered: it misses the oracle by {model.val_mae:.3f} points on average in validation."
