@@ -1,0 +1,103 @@
+"""The commands, as typed: what they print, and the sentences with which they refuse."""
+
+import io
+import json
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests.training import world
+from training import tasks
+from training.management.commands import train as train_command
+from training.models import Dataset, ModelVersion, TrainingRun
+from training.services import model_for, run_training
+
+
+def typed(*words: str) -> str:
+    out = io.StringIO()
+    call_command(*words, stdout=out)
+    return out.getvalue()
+
+
+def typed_json(*words: str) -> Any:
+    return json.loads(typed(*words, "--json"))
+
+
+@pytest.fixture
+def scripted(folders, monkeypatch):
+    """A scripted process does the training that a real student would."""
+    import sys
+
+    child = (sys.executable, "-m", "tests.fakes.training_child", "learns")
+    monkeypatch.setattr(train_command, "run_training", lambda *, run_id: run_training(run_id=run_id, student=child))
+
+
+def test_freeze_tells_what_it_made(stories):
+    told = typed_json("freeze", "news", "--filter", "uplifting")
+    assert told["splits"] == {"train": 32, "val": 4, "test": 4}
+    assert (told["leakage"], told["outputs"], told["articles"]) == (0, 2, 40)
+
+
+def test_freeze_draws_a_sample_with_a_seed(stories):
+    said = typed("freeze", "small", "--filter", "uplifting@1", "--oracle", "Claude", "--size", "20", "--seed", "5")
+    assert "small: 20 articles (16 training, 2 validation, 2 test), 2 dimensions." in said
+    assert Dataset.objects.get().recipe["seed"] == 5
+
+
+def test_freeze_asks_which_oracle_when_several_labelled(stories, uplifting):
+    world.label(stories[0], uplifting, world.oracle("Gemini"), [1, 1])
+    with pytest.raises(CommandError, match="choose one with --oracle. There is: Claude, Gemini."):
+        typed("freeze", "news", "--filter", "uplifting")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["freeze", "news", "--filter", "downcast"], "There is no filter 'downcast'. There is: uplifting."),
+        (["freeze", "news", "--filter", "uplifting@7"], "There is no 'uplifting@7'. There is: uplifting v1."),
+        (["freeze", "news", "--filter", "uplifting", "--oracle", "Pythia"], "No oracle 'Pythia' labelled these filters."),
+        (["train", "weather"], "There is no data set 'weather'. There is: news."),
+        (["train", "news", "--student", "lora", "--set", "epochs"], "--set takes OPTION=VALUE, not 'epochs'."),
+        (["train", "news", "--student", "lora", "--set", "speed=9"], "lora has no option 'speed'"),
+        (["train", "news", "--config", "/nowhere.json"], "/nowhere.json can't be read as JSON"),
+        (["train", "news", "--student", "stack"], "A stack needs a ridge"),
+        (["promote", "news-ridge/v9"], "There is no model 'news-ridge/v9'. There is none yet."),
+    ],
+)
+def test_a_bad_wish_gets_one_sentence(dataset, words, sentence):
+    with pytest.raises(CommandError) as refused:
+        typed(*words)
+    assert sentence in str(refused.value)
+
+
+def test_train_here_ends_with_a_registered_version(dataset, scripted):
+    told = typed_json("train", "news", "--here")
+    assert (told["model"], told["val_mae"], told["state"]) == ("news-ridge/v1", 0.5, "done")
+
+
+def test_train_takes_options_from_the_line(dataset, scripted):
+    typed("train", "news", "--here", "--name", "mine", "--set", "shrink=false", "--set", "alphas=[1, 3]")
+    assert TrainingRun.objects.get().config == {"shrink": False, "alphas": [1, 3]}
+    assert ModelVersion.objects.get().ref == "mine/v1"
+
+
+def test_train_detached_queues_and_sends(dataset, monkeypatch, django_capture_on_commit_callbacks):
+    sent = []
+    monkeypatch.setattr(tasks.train, "delay", sent.append)
+    with django_capture_on_commit_callbacks(execute=True):
+        told = typed_json("train", "news", "--detach")
+    assert (told["state"], sent) == ("queued", [told["run"]])
+
+
+def test_train_says_why_a_run_failed(dataset, folders, monkeypatch):
+    monkeypatch.setattr(train_command, "run_training", lambda *, run_id: TrainingRun.objects.claim(run_id).fail("No room."))
+    with pytest.raises(CommandError, match="training run .* failed: No room."):
+        typed("train", "news", "--here")
+
+
+def test_promote_lets_a_version_answer_for_all_its_filters(dataset, scripted, uplifting):
+    typed("train", "news", "--here")
+    assert typed_json("promote", "news-ridge") == {"model": "news-ridge/v1", "alias": "champion", "before": {"uplifting": None}}
+    assert model_for(uplifting.filter).ref == "news-ridge/v1"
+    assert typed("promote", "news-ridge/v1", "--filter", "uplifting") == "news-ridge/v1 is uplifting's champion already.\n"
