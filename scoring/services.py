@@ -2,18 +2,17 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from labeling.services import open_review
 
 from distillery_site.common.errors import BadInput, Cancelled, LeaseLost, Permanent
 from distillery_site.common.models import record
-from distillery_site.common.runs import MAX_ATTEMPTS
 from labeling.models import Article, Filter, FilterVersion, Policy, ReviewTask
+from labeling.services import open_review
 from scoring import policies, reports
 from scoring.engine.base import Engine, EngineError, Overloaded, Score
 from scoring.engine.client import EngineClient
@@ -21,6 +20,7 @@ from scoring.figures import worst_articles
 from scoring.models import Benchmark, Prediction
 from training.datasets import texts
 from training.models import Dataset, Deployment, ModelVersion, Split
+from training.services import model_for
 
 CHUNK = 16  # texts between two heartbeats; the largest student needs about a second for each
 
@@ -40,6 +40,22 @@ class Scored:
     raw: dict[str, float]
     scores: dict[str, float]
     verdict: policies.Verdict
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the API and the command hand it out; scores to four decimals."""
+        return {
+            "id": self.article.external_id or None,
+            "scores": {key: round(score, 4) for key, score in self.scores.items()},
+            "raw": {key: round(score, 4) for key, score in self.raw.items()},
+            "weighted_average": _rounded(self.verdict.average),
+            "capped_average": _rounded(self.verdict.capped_average),
+            "tier": self.verdict.tier,
+            "applied": [asdict(rule) for rule in self.verdict.applied],
+        }
+
+
+def _rounded(average: float | None) -> float | None:
+    return None if average is None else round(average, 4)
 
 
 def engine() -> EngineClient:
@@ -79,9 +95,6 @@ def run_benchmark(*, run_id: int, through: Engine | None = None) -> None:
     """Predict what is missing, then compute the report. A scoring process that is down only delays it."""
     run = Benchmark.objects.claim(run_id)
     if run is None:
-        return
-    if run.attempts > MAX_ATTEMPTS:
-        run.fail(f"Gave up after {MAX_ATTEMPTS} attempts, in each of which the worker died; its log has more.")
         return
     try:
         seconds = _predict(run, through or engine())
@@ -139,12 +152,25 @@ def _ask(model: ModelVersion, through: Engine, articles: list[str]) -> Score:
     return answer
 
 
+def find_model(named: str) -> ModelVersion:
+    """The version that a person means by "name/v2", or the newest of "name"."""
+    name, _, number = named.partition("/v")
+    versions = ModelVersion.objects.filter(name=name).select_related("dataset").order_by("-number")
+    if number:
+        versions = versions.filter(number=int(number) if number.isdecimal() else 0)
+    found = versions.first()
+    if found is None:
+        known = ", ".join(sorted({version.ref for version in ModelVersion.objects.all()}))
+        raise BadInput(f"There is no model {named!r}; there are {known or 'none yet'}.")
+    return found
+
+
 def serving(filter_: Filter, alias: str = Deployment.Alias.CHAMPION) -> ModelVersion:
     """The version behind an alias. Raises NoModel."""
-    deployment = filter_.deployments.filter(alias=alias).select_related("model__dataset").first()
-    if deployment is None:
-        raise NoModel(f"The filter {filter_.slug} has no {alias} yet; promote a version first.")
-    return deployment.model
+    try:
+        return model_for(filter_, alias)
+    except Permanent as error:
+        raise NoModel(str(error)) from error
 
 
 def score_articles(

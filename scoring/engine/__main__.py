@@ -5,13 +5,11 @@ import os
 import signal
 import socket
 import sys
-from functools import partial
 from pathlib import Path
 from types import FrameType
 
 import uvicorn
 
-from scoring.engine.backends import load_student
 from scoring.engine.local import Limits, LocalEngine
 from scoring.engine.server import make_app
 
@@ -25,7 +23,7 @@ def main() -> None:
         sys.exit("Set ENGINE_TOKEN to a secret of at least 16 characters; those who ask must show it.")
     listener = _listen(asked)
     limits = Limits(models=asked.loaded, max_waiting=asked.queue)
-    engine = LocalEngine(asked.models, limits=limits, load=partial(load_student, bases=asked.bases))
+    engine = LocalEngine(asked.models, bases=asked.bases, limits=limits)
     config = uvicorn.Config(
         make_app(engine, token), log_level="warning", access_log=False, timeout_keep_alive=75,
         timeout_graceful_shutdown=GRACE_SECONDS, ws="none",

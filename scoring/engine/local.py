@@ -4,6 +4,7 @@ import os
 import time
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +60,10 @@ class Request:
 class LocalEngine:
     """prepare · forward · finish: look up what is known, queue the rest, put the answer together."""
 
-    def __init__(self, models: Path, *, limits: Limits | None = None, load: Load = load_student):
+    def __init__(self, models: Path, *, bases: Path | None = None, limits: Limits | None = None, load: Load | None = None):
+        """Serve the students below `models`; `bases` holds the base models that some of them stand on."""
         self.limits = limits or Limits()
-        self.shelf = Shelf(models, self.limits.models, load)
+        self.shelf = Shelf(models, self.limits.models, load or partial(load_student, bases=bases))
         self._rows: Lru[bytes, Row] = Lru(self.limits.rows)
         self._batcher: Batcher[Row] = Batcher(self._predict, max_batch=self.limits.max_batch, max_waiting=self.limits.max_waiting)
         self._started = time.monotonic()

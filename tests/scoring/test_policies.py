@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.policies import decide, weighted_average
+from scoring.policies import Applied, decide, weighted_average
 
 POLICY = SimpleNamespace(
     weights={"impact": 0.5, "evidence": 0.3, "reach": 0.2},
@@ -28,7 +28,7 @@ def test_a_gatekeeper_caps_the_average_and_keeps_what_it_was():
     verdict = decide({"impact": 10, "evidence": 2, "reach": 10}, POLICY)
     assert verdict.average == pytest.approx(7.6)
     assert (verdict.capped_average, verdict.tier) == (3.0, "low")
-    assert [(rule.kind, rule.on, rule.reason) for rule in verdict.applied] == [("gatekeeper", "evidence", "Hopes are not results.")]
+    assert verdict.applied == [Applied("gatekeeper", "evidence", 3.0, "Hopes are not results.")]
 
 
 def test_a_cap_fires_on_text_whatever_its_case():

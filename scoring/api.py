@@ -1,0 +1,245 @@
+"""The REST API: score articles, and what there is to score them with."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.extensions import OpenApiSerializerExtension
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field, extend_schema_serializer
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound, ParseError, ValidationError
+from rest_framework.parsers import JSONParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from labeling.models import Article, Filter
+from scoring.api_errors import Problem, TooLarge, errors
+from scoring.auth import MayAsk
+from scoring.services import Scored, score_articles
+from training.models import Deployment, ModelOutput, ModelVersion
+
+__all__ = ["FiltersView", "ModelsView", "ScoreView", "errors"]
+
+REFUSALS = {
+    400: "Invalid JSON, an empty article, an unknown field.", 401: "No key, or one that is wrong, expired or revoked.",
+    403: "The account's role is too low.", 404: "No such filter.", 409: "Nothing serves this filter under this alias.",
+    413: "Too many articles, an article that is too long, or a body that is too large.", 415: "The body is not JSON.",
+    429: "Too much is waiting; Retry-After tells when to come back.", 502: "The scoring process refused its model.",
+    503: "The scoring process does not answer; Retry-After tells when to come back.",
+}
+
+
+def refusals(*statuses: int) -> dict[int, OpenApiResponse]:
+    return {status: OpenApiResponse(Problem, description=REFUSALS[status]) for status in statuses}
+
+
+class ShallowJson(JSONParser):
+    """JSON whose nesting Python can follow."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        try:
+            return super().parse(stream, media_type, parser_context)
+        except RecursionError as error:
+            raise ParseError("The JSON is nested too deeply.") from error
+
+
+class Strict(serializers.Serializer):
+    """A serializer that refuses what it doesn't know, instead of passing over a misspelt field."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        unknown = set(data) - set(self.fields) if isinstance(data, Mapping) else set()
+        if unknown:
+            raise ValidationError({str(key): ["There is no such field."] for key in sorted(unknown)})
+        return super().to_internal_value(data)
+
+
+class StrictSchema(OpenApiSerializerExtension):
+    target_class = "scoring.api.Strict"
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        return {**schema, "additionalProperties": False}
+
+
+class Text(serializers.CharField):
+    """A string, and nothing that could be made into one."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            raise ValidationError("This must be a string.")
+        return super().to_internal_value(data)
+
+
+class Version(serializers.Serializer):
+    """A model version as every answer names it."""
+
+    name = serializers.CharField()
+    version = serializers.IntegerField(source="number")
+    manifest_sha256 = serializers.CharField()
+
+
+class ScoreView(APIView):
+    """Scores articles with the version that serves a filter."""
+
+    permission_classes = [MayAsk]
+    parser_classes = [ShallowJson]
+
+    @extend_schema_serializer(component_name="ScoreRequest")
+    class Input(Strict):
+        @extend_schema_serializer(component_name="ArticleToScore")
+        class Item(Strict):
+            id = Text(required=False, allow_null=True, max_length=200, help_text="Comes back with the scores.")
+            title = Text(required=False, allow_blank=True, default="")
+            text = Text(error_messages={"blank": "The article has no text."})
+            published = serializers.DateField(required=False, allow_null=True, help_text="Such as 2026-11-24.")
+
+        filter = Text(help_text="A filter's slug, as /api/v1/filters lists them.")
+        articles = Item(many=True, allow_empty=False)
+        alias = serializers.ChoiceField(Deployment.Alias.choices, default=Deployment.Alias.CHAMPION)
+
+    @extend_schema_serializer(component_name="ScoreAnswer")
+    class Output(serializers.Serializer):
+        @extend_schema_serializer(component_name="ScoredArticle")
+        class Result(serializers.Serializer):
+            @extend_schema_serializer(component_name="AppliedRule")
+            class Rule(serializers.Serializer):
+                kind = serializers.ChoiceField(["gatekeeper", "cap"])
+                on = serializers.CharField(help_text="The gatekeeper's dimension, or the cap's pattern.")
+                cap = serializers.FloatField()
+                reason = serializers.CharField()
+
+            id = serializers.CharField(allow_null=True)
+            scores = serializers.DictField(child=serializers.FloatField(), help_text="By dimension, 0–10.")
+            raw = serializers.DictField(child=serializers.FloatField(), help_text="What the student said before clipping.")
+            weighted_average = serializers.FloatField(allow_null=True)
+            capped_average = serializers.FloatField(allow_null=True, help_text="What is left of it after `applied`.")
+            tier = serializers.CharField(allow_null=True)
+            applied = Rule(many=True)
+
+        @extend_schema_serializer(component_name="ScoredFilter")
+        class Rubric(serializers.Serializer):
+            slug = serializers.CharField(source="filter.slug")
+            version = serializers.IntegerField(source="number")
+
+        filter = Rubric(source="version")
+        policy = serializers.IntegerField(source="policy.number")
+        model = Version()
+        results = Result(many=True, help_text="In the order of the articles.")
+
+    @extend_schema(
+        operation_id="score", request=Input,
+        responses={200: Output, **refusals(400, 401, 403, 404, 409, 413, 415, 429, 502, 503)},
+    )
+    def post(self, request: Request) -> Response:
+        asked = self.Input(data=request.data)
+        asked.is_valid(raise_exception=True)
+        _check_size(asked.validated_data["articles"])
+        articles = [_article(**item) for item in asked.validated_data["articles"]]
+        filter_ = _filter(asked.validated_data["filter"])
+        scored = score_articles(filter=filter_, articles=articles, alias=asked.validated_data["alias"])
+        return Response(self.Output(_answer(scored)).data)
+
+
+def _check_size(items: list[dict[str, Any]]) -> None:
+    if len(items) > settings.SCORE_MAX_ARTICLES:
+        raise TooLarge(f"{len(items)} articles at once; {settings.SCORE_MAX_ARTICLES} is the most.")
+    limit = settings.SCORE_MAX_CHARACTERS
+    for place, item in enumerate(items, 1):
+        if len(item["text"]) + len(item["title"]) > limit:
+            raise TooLarge(f"Article {place} has more than {limit:,} characters.")
+
+
+def _article(text: str, title: str, id: str | None = None, published: Any = None) -> Article:  # noqa: A002
+    """An unsaved row, so that it is laid out exactly as those the student learned from."""
+    return Article(external_id=id, title=title, text=text, published=published)
+
+
+def _filter(slug: str) -> Filter:
+    found = Filter.objects.filter(slug=slug).first()
+    if found is None:
+        raise NotFound(f"There is no filter {slug!r}; /api/v1/filters lists them.")
+    return found
+
+
+def _answer(scored: list[Scored]) -> dict[str, Any]:
+    first = scored[0]
+    results = [one.as_dict() for one in scored]
+    return {"version": first.version, "policy": first.policy, "model": first.model, "results": results}
+
+
+class FiltersView(APIView):
+    """The filters, their dimensions, and who answers for them."""
+
+    permission_classes = [MayAsk]
+
+    @extend_schema_serializer(component_name="FilterList")
+    class Output(serializers.Serializer):
+        @extend_schema_serializer(component_name="Filter")
+        class Item(serializers.Serializer):
+            slug = serializers.CharField()
+            name = serializers.CharField()
+            question = serializers.CharField()
+            version = serializers.IntegerField(source="latest.number", allow_null=True, default=None)
+            dimensions = serializers.SerializerMethodField()
+            champion = serializers.SerializerMethodField()
+
+            @extend_schema_field({"type": "array", "items": {"type": "object", "properties": {
+                "key": {"type": "string"}, "name": {"type": "string"}, "description": {"type": "string"}}}})
+            def get_dimensions(self, filter_: Filter) -> list[dict[str, str]]:
+                dimensions = filter_.latest.dimensions if filter_.latest else []
+                return [{key: dimension.get(key, "") for key in ("key", "name", "description")} for dimension in dimensions]
+
+            @extend_schema_field(Version(allow_null=True))
+            def get_champion(self, filter_: Filter) -> Any:
+                found = next((d.model for d in filter_.deployments.all() if d.alias == Deployment.Alias.CHAMPION), None)
+                return Version(found).data if found else None
+
+        results = Item(many=True)
+
+    @extend_schema(operation_id="filters", responses={200: Output, **refusals(401, 403)})
+    def get(self, request: Request) -> Response:
+        return Response(self.Output({"results": Filter.objects.prefetch_related("deployments__model")}).data)
+
+
+class ModelsView(APIView):
+    """Every registered version, newest first."""
+
+    permission_classes = [MayAsk]
+
+    @extend_schema_serializer(component_name="ModelList")
+    class Output(serializers.Serializer):
+        @extend_schema_serializer(component_name="Model")
+        class Item(Version):
+            @extend_schema_serializer(component_name="ModelOutput")
+            class Column(serializers.ModelSerializer):
+                filter = serializers.CharField(source="version.filter.slug")
+                version = serializers.IntegerField(source="version.number")
+
+                class Meta:
+                    model = ModelOutput
+                    fields = ["filter", "version", "dimension"]
+
+            @extend_schema_serializer(component_name="ModelAlias")
+            class Alias(serializers.ModelSerializer):
+                filter = serializers.CharField(source="filter.slug")
+
+                class Meta:
+                    model = Deployment
+                    fields = ["filter", "alias"]
+
+            kind = serializers.CharField()
+            dataset = serializers.CharField(source="dataset.name")
+            created_at = serializers.DateTimeField()
+            val_mae = serializers.FloatField(allow_null=True)
+            outputs = Column(many=True)
+            aliases = Alias(source="deployments", many=True)
+
+        results = Item(many=True)
+
+    @extend_schema(operation_id="models", responses={200: Output, **refusals(401, 403)})
+    def get(self, request: Request) -> Response:
+        versions = ModelVersion.objects.select_related("dataset").order_by("-pk")
+        found = versions.prefetch_related("outputs__version__filter", "deployments__filter")
+        return Response(self.Output({"results": found}).data)
