@@ -192,9 +192,9 @@ def _resampled(columns: Floats, seed: int, draws: int) -> Floats:
     return np.concatenate([_block_means(_weights(n, seed, cut, min(block, draws - cut)), filled, known) for cut in cuts])
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _weights(n: int, seed: int, start: int, draws: int) -> Floats:
-    """[draws, n]: how often each row is drawn. Kept, since a report resamples the same rows for every figure."""
+    """[draws, n]: how often each row is drawn. Kept: every figure of a report resamples the same rows."""
     rng = np.random.default_rng((seed, start))
     return rng.multinomial(n, np.full(n, 1.0 / n), size=draws).astype(np.float64)
 
