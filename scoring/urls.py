@@ -1,5 +1,22 @@
-"""Pages of scoring."""
+"""Pages of students: the table of versions, one version, benchmarks, scoring and keys."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from scoring.views import benchmarks, keys, models, scores
+
+urlpatterns = [
+    path("models/", models.models, name="models"),
+    path("models/<slug:name>/v<int:number>/", models.model, name="model"),
+    path("models/<slug:name>/v<int:number>/promote", models.model_promote, name="model_promote"),
+    path("models/<slug:name>/v<int:number>/benchmark", benchmarks.benchmark_new, name="benchmark_new"),
+    path("benchmarks/<int:pk>/", benchmarks.benchmark, name="benchmark"),
+    path("benchmarks/<int:pk>/live", benchmarks.benchmark_live, name="benchmark_live"),
+    path("benchmarks/<int:pk>/cancel", benchmarks.benchmark_cancel, name="benchmark_cancel"),
+    path("benchmarks/<int:pk>/resume", benchmarks.benchmark_resume, name="benchmark_resume"),
+    path("benchmarks/<int:pk>/review", benchmarks.benchmark_review, name="benchmark_review"),
+    path("data-sets/<slug:name>/benchmarks", benchmarks.dataset_benchmarks, name="dataset_benchmarks"),
+    path("scoring/", scores.scoring, name="scoring"),
+    path("scoring/try", scores.score_try, name="score_try"),
+    path("scoring/keys/new", keys.key_new, name="key_new"),
+    path("scoring/keys/<int:pk>/revoke", keys.key_revoke, name="key_revoke"),
+]

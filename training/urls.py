@@ -1,5 +1,17 @@
-"""Pages of training."""
+"""Pages of data sets and training runs."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from training import views
+
+urlpatterns = [
+    path("data-sets/", views.datasets, name="datasets"),
+    path("data-sets/new", views.dataset_new, name="dataset_new"),
+    path("data-sets/<slug:name>/", views.dataset, name="dataset"),
+    path("training/", views.training_runs, name="training_runs"),
+    path("training/new", views.training_new, name="training_new"),
+    path("training/<int:pk>/", views.training_run, name="training_run"),
+    path("training/<int:pk>/live", views.training_run_live, name="training_run_live"),
+    path("training/<int:pk>/cancel", views.training_run_cancel, name="training_run_cancel"),
+    path("training/<int:pk>/resume", views.training_run_resume, name="training_run_resume"),
+]

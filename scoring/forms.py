@@ -1,0 +1,58 @@
+"""What people fill in to try a student and to make a key."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+
+from labeling.models import Article, Filter
+from training.models import Deployment, Split
+
+
+def served_filters() -> Any:
+    return Filter.objects.filter(deployments__alias=Deployment.Alias.CHAMPION)
+
+
+class TryForm(forms.Form):
+    """An article to be scored by the champion of one filter, or of all of them."""
+
+    filter = forms.ModelChoiceField(
+        Filter.objects.none(), required=False, to_field_name="slug", empty_label="all that have a champion", label="Filter"
+    )
+    title = forms.CharField(max_length=1000, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    text = forms.CharField(widget=forms.Textarea(attrs={"rows": 12}))
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.fields["filter"].queryset = served_filters()  # type: ignore[attr-defined]
+        self.fields["text"].max_length = settings.SCORE_MAX_CHARACTERS  # type: ignore[attr-defined]
+
+    def clean_text(self) -> str:
+        text, most = self.cleaned_data["text"], settings.SCORE_MAX_CHARACTERS
+        if len(text) > most:
+            raise forms.ValidationError(f"The text has {len(text):,} characters; at most {most:,} can be scored at once.")
+        return text
+
+    @property
+    def filters(self) -> list[Filter]:
+        chosen = self.cleaned_data["filter"]
+        return [chosen] if chosen else list(served_filters())
+
+    @property
+    def article(self) -> Article:
+        """Never stored."""
+        return Article(title=self.cleaned_data["title"], text=self.cleaned_data["text"])
+
+
+class KeyForm(forms.Form):
+    name = forms.CharField(max_length=100, help_text="Which program will use it, so that you know it again.")
+    days = forms.TypedChoiceField(
+        choices=[("90", "90 days"), ("365", "a year"), ("30", "30 days"), ("", "until it is revoked")],
+        coerce=int, empty_value=None, required=False, label="Valid for",
+    )
+
+
+class BenchmarkForm(forms.Form):
+    """Which split of its data set a version is to be measured on."""
+
+    split = forms.ChoiceField(choices=[(Split.VAL, "validation"), (Split.TEST, "test")])

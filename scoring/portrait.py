@@ -1,0 +1,134 @@
+"""Everything the model page shows of one version and one filter, gathered from its benchmarks."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import nan
+from typing import Any
+
+from distillery_site.common.svg import ceiling
+from labeling.models import FilterVersion
+from scoring import figures
+from scoring.models import Benchmark
+from training.models import Deployment, ModelVersion, Split
+from training.student.metrics import Band
+
+Figures = dict[str, Any]
+NOT_FOR_A_MEAN = ("n_ge_5", "rmse", "bias", "pearson", "spearman", "clipped_share")
+CHAMPION, CHALLENGER = Deployment.Alias.CHAMPION, Deployment.Alias.CHALLENGER
+
+
+@dataclass(frozen=True)
+class Line:
+    """One dimension's figures on one split; `ridge` is the ridge student's error on the same rows."""
+
+    split: str
+    figures: Figures
+    ridge: float | None
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One dimension of one filter: its track, both splits' figures, and the drawings' data."""
+
+    key: str
+    name: str
+    track: figures.Track | None
+    lines: list[Line]
+    scatter: figures.Scatter | None
+    bands: list[Band]
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """`rival` is the version behind the hollow diamonds: the challenger of a champion, or the champion of any other."""
+
+    version: FilterVersion
+    aliases: list[str]
+    champion: ModelVersion | None
+    challenger: ModelVersion | None
+    rival: ModelVersion | None
+    mean: figures.Track | None
+    mean_lines: list[Line]
+    dimensions: list[Dimension]
+    bands_top: float
+    benchmark: Benchmark | None
+
+
+def versions_of(model: ModelVersion) -> list[FilterVersion]:
+    """The filter versions a student answers for, in the order of its outputs."""
+    found = {output.version_id: output.version for output in model.outputs.select_related("version__filter")}
+    return list(found.values())
+
+
+def portrait(model: ModelVersion, version: FilterVersion) -> Portrait:
+    """One filter's part of a model's page; drawings are of the test split."""
+    aliases = {row.alias: row.model for row in version.filter.deployments.select_related("model")}
+    test, val = (figures.latest_benchmark(model, split) for split in (Split.TEST, Split.VAL))
+    rival = aliases.get(CHALLENGER) if aliases.get(CHAMPION) == model else aliases.get(CHAMPION)
+    other = _comparable(rival, test)
+    dimensions = list(_dimensions(version, test, val, other))
+    mean = figures.mean_track(test, version.filter, other) if test else None
+    return Portrait(
+        version=version, aliases=[alias for alias, served in aliases.items() if served == model],
+        champion=aliases.get(CHAMPION), challenger=aliases.get(CHALLENGER), rival=rival if other else None,
+        mean=mean, mean_lines=list(_lines(version.filter.slug, None, test, val)), dimensions=dimensions,
+        bands_top=ceiling(band.mae for dimension in dimensions for band in dimension.bands if band.n), benchmark=test,
+    )
+
+
+def _comparable(rival: ModelVersion | None, test: Benchmark | None) -> Benchmark | None:
+    """The rival's benchmark on the very same rows, or None: errors on different articles aren't drawn on one track."""
+    if rival is None or test is None or rival.pk == test.model_id:
+        return None
+    other = figures.latest_benchmark(rival, test.split)
+    return other if other and other.dataset_fingerprint == test.dataset_fingerprint else None
+
+
+def _dimensions(
+    version: FilterVersion, test: Benchmark | None, val: Benchmark | None, other: Benchmark | None
+) -> Iterator[Dimension]:
+    slug = version.filter.slug
+    tracks = {track.label: track for track in figures.tracks(test, version, other)} if test else {}
+    scatters = {(one.filter, one.dimension): one for one in figures.scatter(test)} if test else {}
+    for dimension in version.dimensions:
+        key = dimension["key"]
+        shown = _figures(test, slug, key) or {}
+        yield Dimension(
+            key=key, name=dimension["name"], track=tracks.get(key), lines=list(_lines(slug, key, test, val)),
+            scatter=scatters.get((slug, key)), bands=[_band(band) for band in shown.get("bands", [])],
+        )
+
+
+def _lines(slug: str, key: str | None, *benchmarks: Benchmark | None) -> Iterator[Line]:
+    for benchmark in benchmarks:
+        found = _figures(benchmark, slug, key)
+        if benchmark and found:
+            ridge = figures.ridge_benchmark(benchmark.dataset, benchmark.split)
+            same = _figures(ridge, slug, key) or {}
+            shown = {**dict.fromkeys(NOT_FOR_A_MEAN), **found, "repeat": found["repeat"] or {"mae": None, "ci": None}}
+            yield Line(Split(benchmark.split).label, shown, same.get("mae"))
+
+
+def _figures(benchmark: Benchmark | None, slug: str, key: str | None) -> Figures | None:
+    if benchmark is None:
+        return None
+    if key is None:
+        return benchmark.report["filters"].get(slug)
+    return next((row for row in benchmark.report["outputs"] if (row["filter"], row["dimension"]) == (slug, key)), None)
+
+
+def _band(band: Figures) -> Band:
+    return Band(band["low"], band["high"], int(band["n"]), *(nan if band[k] is None else band[k] for k in ("mae", "bias")))
+
+
+def unmeasured_splits(model: ModelVersion) -> list[Split]:
+    """The held-out splits of its data set that a version was not measured on, nor is being."""
+    known = set(model.benchmarks.filter(dataset_id=model.dataset_id).values_list("split", flat=True))
+    return [split for split in (Split.VAL, Split.TEST) if split not in known]
+
+
+def manifest_text(model: ModelVersion) -> str:
+    """The manifest for people: its files have a table of their own, its reference texts are for machines."""
+    shown = {key: value for key, value in model.manifest.items() if key not in ("files", "golden")}
+    return json.dumps(shown, indent=2, ensure_ascii=False)

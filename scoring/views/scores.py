@@ -1,0 +1,51 @@
+"""Paste an article, see what the champions say of it."""
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from distillery_site.common.errors import BadInput
+from distillery_site.common.models import ApiKey
+from scoring import services
+from scoring.engine.base import EngineError
+from scoring.forms import TryForm
+from training.models import Deployment
+
+
+def scoring(request: HttpRequest) -> HttpResponse:
+    return _page(request, TryForm())
+
+
+def _page(request: HttpRequest, form: TryForm, status: int = 200, **more: object) -> HttpResponse:
+    serving = Deployment.objects.select_related("filter", "model", "changed_by").order_by("filter__slug", "alias")
+    keys = ApiKey.objects.select_related("user").order_by("revoked_at", "-pk")
+    context = {"form": form, "serving": serving, "keys": keys, "api": request.build_absolute_uri("/api/v1/score")}
+    return render(request, "scoring/scoring.html", {**context, **more}, status=status)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A scored article as the page shows it; `lines` are (dimension, score, raw score)."""
+
+    scored: services.Scored
+
+    @property
+    def lines(self) -> list[tuple[str, float, float]]:
+        names = {dimension["key"]: dimension["name"] for dimension in self.scored.version.dimensions}
+        return [(names[key], score, self.scored.raw[key]) for key, score in self.scored.scores.items()]
+
+
+def score_try(request: HttpRequest) -> HttpResponse:
+    """The answer alone for htmx, the whole page with it for everyone else."""
+    form = TryForm(request.POST or None)
+    answers, problem = [], ""
+    if form.is_valid():
+        try:
+            answers = [Answer(services.score_articles(filter=one, articles=[form.article])[0]) for one in form.filters]
+        except (BadInput, services.NoModel, EngineError) as error:
+            problem = str(error)
+    found = {"form": form, "answers": answers, "problem": problem}
+    if getattr(request, "htmx", False):
+        return render(request, "scoring/_answers.html", found)
+    return _page(request, status=400 if form.errors else 503 if problem else 200, **found)
