@@ -15,6 +15,7 @@ from .config import RidgeConfig
 from .data import Corpus, Example, Floats, Output, targets
 from .events import Emit
 from .finish import Trained
+from .metrics import mean_of_columns
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -74,8 +75,21 @@ def _vectorizer(analyzer: str, **options: Any) -> "TfidfVectorizer":
     return TfidfVectorizer(analyzer=analyzer, ngram_range=span, sublinear_tf=True, dtype=np.float32, **options)
 
 
+class Scale:
+    """Scores as the regression sees them: their square roots, or the scores themselves."""
+
+    def __init__(self, root: bool):
+        self.root = root
+
+    def to(self, scores: Floats) -> Floats:
+        return np.sqrt(scores) if self.root else scores
+
+    def back(self, values: Floats) -> Floats:
+        return np.maximum(values, 0.0) ** 2 if self.root else values
+
+
 class RidgeStudent:
-    """score = features · coef + intercept, one column an output."""
+    """score = (features · coef + intercept), squared where roots were learnt; one column an output."""
 
     kind = "ridge"
 
@@ -84,11 +98,12 @@ class RidgeStudent:
         self.manifest, self.manifest_sha256 = manifest, sha256
         self.outputs: list[Output] = artifact.outputs_of(manifest)
         self.view: Mapping[str, Any] = manifest["view"]
+        self.scale = Scale(manifest["config"]["root"])
 
     def predict(self, texts: Sequence[str]) -> Floats:
         if not texts:
             return np.empty((0, len(self.outputs)))
-        return np.asarray(self.features(texts) @ self.coef, dtype=np.float64) + self.intercept
+        return self.scale.back(np.asarray(self.features(texts) @ self.coef, dtype=np.float64) + self.intercept)
 
     def save(self, directory: Path) -> None:
         from safetensors.numpy import save_file
@@ -109,11 +124,11 @@ def fit(corpus: Corpus, config: RidgeConfig, directory: Path, emit: Emit) -> Tra
     started = time.monotonic()
     train, val = corpus.split("train"), corpus.split("val")
     features, rows = Features.fit(_texts(train), config)
-    val_rows = features(_texts(val))
+    val_rows, weights = features(_texts(val)), np.array([example.weight for example in train])
     emit("note", text=f"{rows.shape[1]:,} words, word pairs and character runs from {len(train)} articles.")
     choice = _Choice(history.medians(corpus), rows.shape[1], config)
     for step, alpha in enumerate(config.alphas, 1):
-        coef, intercept = solve(rows, train, alpha)
+        coef, intercept = solve(rows, choice.scale.to(targets(train)), weights, alpha)
         loss = choice.consider(alpha, coef, intercept, val_rows @ coef + intercept, targets(val))
         seconds = time.monotonic() - started
         eta = seconds / step * (len(config.alphas) - step)
@@ -132,26 +147,25 @@ class _Choice:
     """For each output the penalty and the pull towards the median with the smallest validation MAE so far."""
 
     def __init__(self, median: Floats, width: int, config: RidgeConfig):
-        outputs = len(median)
-        self.median, self.shrinks = median, _SHRINKS if config.shrink else _SHRINKS[-1:]
+        outputs, self.scale = len(median), Scale(config.root)
+        self.median, self.shrinks = self.scale.to(median), _SHRINKS if config.shrink else _SHRINKS[-1:]
         self.error, self.alpha, self.kept = np.full(outputs, np.inf), np.zeros(outputs), np.zeros(outputs)
-        self.coef, self.intercept = np.zeros((width, outputs), dtype=np.float32), median.copy()
+        self.coef, self.intercept = np.zeros((width, outputs), dtype=np.float32), self.median.copy()
 
     def consider(self, alpha: float, coef: Floats, intercept: Floats, predicted: Floats, truth: Floats) -> float:
         """Take over the outputs that get better; returns this penalty's own mean validation MAE."""
-        plain = history.errors(truth, predicted)
         for kept in self.shrinks[::-1]:  # of equals the least pulled
-            error = np.array(history.by_output(history.errors(truth, self.median + kept * (predicted - self.median))))
+            pulled = self.scale.back(self.median + kept * (predicted - self.median))
+            error = np.array(history.by_output(history.errors(truth, pulled)))
             better = np.nan_to_num(error, nan=0.0) < self.error
             self.error[better], self.alpha[better], self.kept[better] = np.nan_to_num(error)[better], alpha, kept
             self.coef[:, better] = kept * coef[:, better]
             self.intercept[better] = self.median[better] + kept * (intercept - self.median)[better]
-        return float(np.nanmean(plain))
+        return mean_of_columns(history.errors(truth, self.scale.back(predicted)))
 
 
-def solve(rows: "csr_matrix", examples: Sequence[Example], alpha: float) -> tuple[Floats, Floats]:
+def solve(rows: "csr_matrix", truth: Floats, weights: Floats, alpha: float) -> tuple[Floats, Floats]:
     """Ridge coefficients [features, outputs] and intercepts; outputs that lack the same rows are solved together."""
-    truth, weights = targets(examples), np.array([example.weight for example in examples])
     known = ~np.isnan(truth)
     coef, intercept = np.zeros((rows.shape[1], truth.shape[1]), dtype=np.float32), np.zeros(truth.shape[1])
     for pattern in np.unique(known, axis=1).T:
@@ -173,13 +187,9 @@ def _epoch(student: RidgeStudent, corpus: Corpus, started: float) -> history.Epo
     val, seen = corpus.split("val"), history.sample(_TRAIN_SAMPLE, corpus.split("train"), seed=0)
     val_errors = history.errors(targets(val), student.predict(_texts(val)))
     train_errors = history.errors(targets(seen), student.predict(_texts(seen)))
-    return history.Epoch(1, _mean(train_errors), _mean(val_errors), history.by_output(val_errors), time.monotonic() - started)
-
-
-def _mean(errors: Floats) -> float:
-    from .metrics import mean_of_columns
-
-    return mean_of_columns(errors)
+    return history.Epoch(
+        1, mean_of_columns(train_errors), mean_of_columns(val_errors), history.by_output(val_errors), time.monotonic() - started
+    )
 
 
 def _texts(examples: Sequence[Example]) -> list[str]:

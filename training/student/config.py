@@ -20,7 +20,10 @@ class RidgeConfig:
     """Linear regression on TF-IDF: the honest text baseline, trained in seconds."""
 
     alphas: tuple[float, ...] = _option(
-        (0.3, 1.0, 3.0), "Ridge penalties to try; each output takes the one with the smallest validation MAE.", low=1e-6
+        (0.3, 0.6, 1.2), "Ridge penalties to try; each output takes the one with the smallest validation MAE.", low=1e-6
+    )
+    root: bool = _option(
+        True, "Learn the square roots of the scores: it weighs errors among the many low scores more, as the MAE does."
     )
     shrink: bool = _option(True, "Pull an output towards the training median as far as that lowers its validation MAE.")
     word_features: int = _option(20_000, "Most frequent words and word pairs that are kept.", low=1, high=1_000_000)
