@@ -24,6 +24,7 @@ from training.student.data import Corpus, Example, Output, write_corpus
 
 Fractions: TypeAlias = tuple[float, float, float]
 Targets: TypeAlias = tuple[float | None, ...]
+STAGES = 3  # as often as `freeze` calls on_stage
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ class Recorder:
         with transaction.atomic():
             self.run.hold()
             self.run.epochs.filter(chosen=True).update(chosen=False)
-            self.run.epochs.filter(number=event.get("chosen_epoch")).update(chosen=True)
+            self.run.epochs.filter(number=event["chosen_epoch"]).update(chosen=True)
 
     def _on_error(self, event: Event) -> None:
         self.error = event

@@ -57,7 +57,7 @@ class RunQuerySet(models.QuerySet):
             state=RunState.RUNNING, lease_token=token, lease_until=now + lease, heartbeat_at=now,
             attempts=F("attempts") + 1, not_before=None, error="", started_at=Coalesce("started_at", now),
         )
-        run = self.get(pk=pk) if won == 1 else None
+        run: Any = self.get(pk=pk) if won == 1 else None
         if run is not None and run.attempts > MAX_ATTEMPTS:
             run.fail(f"Gave up after {MAX_ATTEMPTS} attempts; each ended without a word, as when a machine runs out of memory.")
             return None

@@ -27,16 +27,23 @@ class Command(Answering):
         add("--size", type=int, help="How many labelled articles, drawn at random; all by default.")
         add("--seed", type=int, default=0, help="Seed of the draw and of the split (default %(default)s).")
         add("--threshold", type=float, default=0.8, help="Jaccard similarity of near-duplicates (default %(default)s).")
-        shares = {"default": (0.8, 0.1, 0.1), "metavar": ("TRAIN", "VAL", "TEST")}
-        add("--fractions", type=float, nargs=3, help="Shares of the three splits (default 0.8 0.1 0.1).", **shares)
+        add(
+            "--fractions", type=float, nargs=3, default=(0.8, 0.1, 0.1), metavar=("TRAIN", "VAL", "TEST"),
+            help="Shares of the three splits (default 0.8 0.1 0.1).",
+        )
 
     def handle(self, *, name: str, filter: list[str], oracle: str, json: bool, **options: Any) -> None:  # noqa: A002
         versions = [lookup.version(text) for text in filter]
         wanted = {key: options[key] for key in ("reading", "size", "seed", "threshold")}
-        with tqdm(total=3, desc=f"freezing {name}", unit="stage", disable=None) as bar:
+        with tqdm(total=datasets.STAGES, desc=f"freezing {name}", unit="stage", disable=None) as bar:
+
+            def on_stage(stage: str) -> None:
+                bar.set_postfix_str(stage)
+                bar.update()
+
             dataset = datasets.freeze(
                 name=name, versions=versions, oracle=lookup.oracle(oracle, versions), fractions=tuple(options["fractions"]),
-                on_stage=lambda stage: (bar.set_postfix_str(stage), bar.update()), **wanted,
+                on_stage=on_stage, **wanted,
             )
         self.answer(_summary(dataset), _sentences(dataset), as_json=json)
 
