@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ('recipe', models.JSONField(help_text='{seed, size, fractions, oracle, reading, near_duplicate_threshold}.')),
                 ('view', models.JSONField(help_text='The article view that all its filters share.')),
                 ('fingerprint', models.CharField(max_length=64, unique=True)),
-                ('leakage', models.PositiveIntegerField(default=0, help_text='Near-duplicate clusters that lie in more than one split.')),
+                ('leakage', models.PositiveIntegerField(default=0, help_text='Near-duplicate pairs whose articles lie in different splits.')),
                 ('clusters', models.PositiveIntegerField(default=0)),
                 ('notes', models.JSONField(default=list, help_text='Sentences about what was left out and why.')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
