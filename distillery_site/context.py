@@ -20,11 +20,11 @@ LOOP = (
 def site(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
-        return {"version": VERSION}
+        return {"distillery_version": VERSION}
     return {
-        "version": VERSION,
+        "distillery_version": VERSION,
         "nav": [entry for name, route in LOOP if (entry := _entry(name, route, request.path))],
-        "filters": SimpleLazyObject(all_filters),
+        "all_filters": SimpleLazyObject(all_filters),
         "current_filter": SimpleLazyObject(lambda: current_filter(request)),
         "is_admin": permissions.role_of(user) == permissions.ADMIN,
     }

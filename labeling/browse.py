@@ -11,6 +11,7 @@ from django.http import QueryDict
 from labeling.models import Article, FilterVersion, OracleLabel, Policy, PrefilterVerdict
 
 PAGE = 50
+UNKNOWN = "unknown"  # a language that nobody could tell is stored as an empty one
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Narrowing:
     def apply(self, version: FilterVersion | None, policy: Policy | None) -> QuerySet[Article]:
         articles = self.searched()
         if self.language:
-            articles = articles.filter(language=self.language)
+            articles = articles.filter(language="" if self.language == UNKNOWN else self.language)
         if self.source:
             articles = articles.filter(source=self.source)
         if self.verdict and policy:

@@ -72,5 +72,5 @@ def _person(review: Review) -> Column:
 
 def split_at_words(text: str, limit: int) -> tuple[str, str]:
     """The first `limit` words with their line breaks, and the rest that oracle and student don't read."""
-    found = re.match(rf"(?:\s*\S+){{{limit}}}", text)
+    found = re.match(rf"(?:\s*\S++){{{limit}}}", text)  # possessive: a shorter text must not be tried in every way
     return (found.group(0), text[found.end() :]) if found else (text, "")
