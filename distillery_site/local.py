@@ -26,7 +26,7 @@ from distillery_site.embedded.valkey import PortTaken, Valkey
 
 # Below the range from which Linux and macOS lend ports to outgoing connections.
 FIRST_PORT, PORTS = 20_000, 10_000
-WITHOUT_SERVICES = {"help", "version", "doctor", "collectstatic", "makemigrations", "compilemessages", "startapp"}
+WITHOUT_SERVICES = {"help", "version", "doctor", "fetch_base", "collectstatic", "makemigrations", "compilemessages", "startapp"}
 
 _unkept: dict[Path, str] = {}
 

