@@ -107,7 +107,7 @@ class LabelTotals:
 
 
 DISTRIBUTION = """
-SELECT part.place, least(floor(part.score), 10)::int AS bin, count(*), count(*) FILTER (WHERE part.score = 0), sum(part.score)
+SELECT part.place, floor(part.score)::int AS bin, count(*), count(*) FILTER (WHERE part.score = 0), sum(part.score)
 FROM labeling_oraclelabel label, unnest(label.scores) WITH ORDINALITY AS part(score, place)
 WHERE {which}
 GROUP BY part.place, bin

@@ -7,7 +7,7 @@ from distillery_site.common.errors import Permanent
 
 # Real English news of 60 words and more is far above this; two-word scraps, which it takes for Serbian or French, far below.
 SURE = 0.5
-READ_CHARACTERS = 1000
+READ_CHARACTERS = 600
 
 
 @cache

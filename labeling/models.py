@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from distillery_site.common.runs import Run, RunQuerySet
+from distillery_site.common.runs import Run
 from distillery_site.common.text import canonical_hash, render_view, text_hash
 
 DEFAULT_VIEW = {"fields": ["title", "published", "text"], "max_words": 400}
@@ -77,7 +77,9 @@ class Policy(models.Model):
     number = models.PositiveIntegerField()
     weights = models.JSONField(help_text="{dimension: weight}, weights sum to 1.")
     tiers = models.JSONField(help_text="Ordered list of {name, min}, highest first; the last has min 0.")
-    gatekeepers = models.JSONField(default=list, help_text="List of {dimension, min, cap, reason}: below min the average is capped.")
+    gatekeepers = models.JSONField(
+        default=list, help_text="List of {dimension, min, cap, reason}: below min the average is capped."
+    )
     caps = models.JSONField(default=list, help_text="List of {pattern, cap, reason}: text that matches caps the average.")
     prefilter = models.JSONField(default=dict, help_text="Declarative prefilter rules.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -154,6 +156,9 @@ class PrefilterVerdict(models.Model):
         ]
         indexes = [models.Index(name="verdict_by_reason", fields=["policy", "passed", "reason"])]  # counts of drops by reason
 
+    def __str__(self) -> str:
+        return "passed" if self.passed else f"{self.reason}: {self.detail}"
+
 
 class Oracle(models.Model):
     """A judge as used: provider, model and parameters. A change of any is another oracle."""
@@ -181,7 +186,9 @@ class LabelingRun(Run):
     reading = models.PositiveSmallIntegerField(default=1)
     budget_usd = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
     reserved_usd = models.DecimalField(max_digits=12, decimal_places=6, default=0)
-    lost_usd = models.DecimalField(max_digits=12, decimal_places=6, default=0, help_text="Booked for calls whose reply never came.")
+    lost_usd = models.DecimalField(
+        max_digits=12, decimal_places=6, default=0, help_text="Booked for calls whose reply never came."
+    )
 
     class Meta(Run.Meta):
         constraints = [
@@ -212,7 +219,9 @@ class LabelingItem(models.Model):
     error_class = models.CharField(max_length=40, blank=True)
     error = models.TextField(blank=True)
     raw_answer = models.TextField(blank=True)
-    reserved_usd = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True, help_text="Set while a paid call is out.")
+    reserved_usd = models.DecimalField(
+        max_digits=12, decimal_places=6, null=True, blank=True, help_text="Set while a paid call is out."
+    )
 
     class Meta:
         constraints = [
@@ -220,6 +229,9 @@ class LabelingItem(models.Model):
             models.CheckConstraint(name="item_failure_has_class", condition=~Q(state="failed") | ~Q(error_class="")),
         ]
         indexes = [models.Index(name="item_by_state", fields=["run", "state", "error_class"])]  # next shard; counts by class
+
+    def __str__(self) -> str:
+        return f"article {self.article_id} of labelling run {self.run_id}: {self.get_state_display()}"
 
 
 class OracleLabelQuerySet(models.QuerySet):
@@ -262,6 +274,9 @@ class OracleLabel(models.Model):
             models.UniqueConstraint(name="label_request_once", fields=["version", "article", "request_hash"]),
         ]
         indexes = [models.Index(name="label_by_version", fields=["version", "oracle", "reading"])]  # freeze, distributions
+
+    def __str__(self) -> str:
+        return f"reading {self.reading} of article {self.article_id} by {self.oracle}"
 
     @staticmethod
     def request_hash_of(text_sha256: str, version: FilterVersion, oracle: Oracle, reading: int) -> str:
@@ -307,3 +322,6 @@ class Review(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(name="review_once", fields=["task", "reviewer"])]
+
+    def __str__(self) -> str:
+        return f"{self.reviewer} on review task {self.task_id}"

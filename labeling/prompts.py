@@ -80,7 +80,7 @@ def _score(key: str, value: Any, answer: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 10:
-        raise _invalid(f"{key} is {value!r}, not a number from 0 to 10.", answer)
+        raise _invalid(f"The score for {key} is {value!r}, not a number from 0 to 10.", answer)
     return float(value)
 
 

@@ -3,8 +3,9 @@
 import logging
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from django.conf import settings
@@ -21,11 +22,21 @@ from labeling.budget import OverBudget, book_lost_replies, dollars, spent
 from labeling.demo import recordings
 from labeling.external import import_external_labels
 from labeling.intake import ImportReport, import_articles
-from labeling.models import Article, Filter, FilterVersion, LabelingItem, LabelingRun, Oracle, Policy, PrefilterVerdict
+from labeling.models import (
+    Article,
+    Filter,
+    FilterVersion,
+    LabelingItem,
+    LabelingRun,
+    Oracle,
+    OracleLabel,
+    Policy,
+    PrefilterVerdict,
+)
 from labeling.oracles import base, registry
 from labeling.oracles.prices import Prices
 from labeling.packages import FilterPackage, load_package
-from labeling.prefilter import Rules, judge
+from labeling.prefilter import Rules, Verdict, judge
 from labeling.reviews import open_review, repeat_pairs, review_disagreements, submit_review
 
 __all__ = [
@@ -68,37 +79,47 @@ def _keep_policy(version: FilterVersion, policy: dict[str, Any], actor: Any) -> 
 
 
 @transaction.atomic
-def run_prefilter(*, policy: Policy) -> dict[str, Any]:
+def run_prefilter(*, policy: Policy, on_progress: Callable[[int], Any] | None = None) -> dict[str, Any]:
     """Judge every article under this policy, in the order of import; {"passed": n, "dropped": {reason: n}}."""
     rules, seen, dropped, passed = Rules.from_policy(policy.prefilter), set[str](), Counter[str](), 0
     rows = Article.objects.order_by("pk").only("pk", "title", "text", "words", "language")
-    batch: list[PrefilterVerdict] = []
-    for article in rows.iterator(chunk_size=BATCH):
-        verdict = judge(article.text, article.words, article.language, rules, seen, title=article.title)
-        batch.append(PrefilterVerdict(
-            policy=policy, article=article, passed=verdict.passed, reason=verdict.reason, detail=verdict.detail[:300]
-        ))
-        passed += verdict.passed
-        dropped.update([verdict.reason] if verdict.reason else [])
-        if len(batch) == BATCH:
-            _store_verdicts(batch)
-            batch = []
-    _store_verdicts(batch)
+    judged = (
+        (article, judge(article.text, article.words, article.language, rules, seen, title=article.title))
+        for article in rows.iterator(chunk_size=BATCH)
+    )
+    while batch := list(islice(judged, BATCH)):
+        _store_verdicts(policy, batch)
+        passed += sum(verdict.passed for _, verdict in batch)
+        dropped.update(verdict.reason for _, verdict in batch if not verdict.passed)
+        if on_progress is not None:
+            on_progress(passed + dropped.total())
     return {"passed": passed, "dropped": dict(dropped.most_common())}
 
 
-def _store_verdicts(batch: list[PrefilterVerdict]) -> None:
+def _store_verdicts(policy: Policy, judged: list[tuple[Article, Verdict]]) -> None:
     fields = ["passed", "reason", "detail"]
-    PrefilterVerdict.objects.bulk_create(batch, update_conflicts=True, unique_fields=["policy", "article"], update_fields=fields)
+    rows = [
+        PrefilterVerdict(policy=policy, article=article, passed=found.passed, reason=found.reason, detail=found.detail[:300])
+        for article, found in judged
+    ]
+    PrefilterVerdict.objects.bulk_create(rows, update_conflicts=True, unique_fields=["policy", "article"], update_fields=fields)
 
 
-def sample_articles(*, policy: Policy, size: int | None = None, seed: int = 0) -> list[int]:
-    """Primary keys of `size` random articles that passed (all of them where size is None); the same seed draws the same."""
-    passed = list(Article.objects.passed(policy).order_by("pk").values_list("pk", flat=True))
-    if not passed:
-        raise BadInput(f"No article has passed the prefilter of {policy.version}; import articles and run the prefilter first.")
+def sample_articles(*, policy: Policy, size: int | None = None, seed: int = 0, read_by: Oracle | None = None) -> list[int]:
+    """Primary keys of `size` random articles that passed (all of them where size is None); the same seed draws the same.
+
+    With `read_by`, only articles of which that oracle has given a first reading: those that can be asked about again.
+    """
+    passed = Article.objects.passed(policy).order_by("pk")
+    if read_by is not None:
+        first = OracleLabel.objects.filter(version=policy.version, oracle=read_by).first_readings()
+        passed = passed.filter(pk__in=first.values("article"))
+    found = list(passed.values_list("pk", flat=True))
+    if not found:
+        what = f"been read by {read_by}" if read_by else "passed the prefilter; import articles and run the prefilter first"
+        raise BadInput(f"No article of {policy.version} has {what}.")
     draw = random.Random(seed)  # noqa: S311 (must be repeatable, not secret)
-    return passed if size is None else sorted(draw.sample(passed, min(size, len(passed))))
+    return found if size is None else sorted(draw.sample(found, min(size, len(found))))
 
 
 def get_oracle(
