@@ -6,16 +6,28 @@ from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from distillery_site.attention import concerns
 from distillery_site.glossary import TERMS
-from labeling.current import choose_filter
+from distillery_site.health import report
+from distillery_site.overview import cards, next_step, runs_now, stations
+from labeling.current import choose_filter, current_filter
 
 
 def overview(request: HttpRequest) -> HttpResponse:
-    return render(request, "site/overview.html", {})
+    """Where the loop stands; `?part=1` is the fragment that the page fetches again by itself."""
+    filter_ = current_filter(request)
+    stops, work, shown = stations(filter_), runs_now(), cards()
+    context = {
+        "filter": filter_, "stations": stops, "step": next_step(stops, request.user), "cards": shown,
+        "rival": "challenger" if any(card.has_challenger for card in shown) else "",
+        "concerns": concerns(), "runs": work, "again": 3 if work else 20,
+    }
+    return render(request, "site/_overview.html" if "part" in request.GET else "site/overview.html", context)
 
 
 def health(request: HttpRequest) -> HttpResponse:
-    raise NotImplementedError
+    found = report()
+    return JsonResponse(found, status=503 if found["status"] == "down" else 200)
 
 
 def glossary(request: HttpRequest) -> HttpResponse:

@@ -79,7 +79,8 @@ def ago(moment: datetime | None) -> str | SafeString:
     seconds = (timezone.now() - _instant(moment)).total_seconds()
     near = "just now" if -5 < seconds < 5 else f"{_coarse(seconds)} ago" if seconds > 0 else f"in {_coarse(-seconds)}"
     exact = timezone.localtime(_instant(moment))
-    return format_html('<time datetime="{}" title="{:%-d %B %Y, %H:%M:%S %Z}">{}</time>', exact.isoformat(), exact, near)
+    said = exact.strftime("%-d %B %Y, %H:%M:%S %Z")
+    return format_html('<time datetime="{}" title="{}">{}</time>', exact.isoformat(), said, near)
 
 
 def _coarse(seconds: float) -> str:

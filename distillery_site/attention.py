@@ -1,0 +1,105 @@
+"""What needs a person, as sentences, the most useful first."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Count
+from django.urls import reverse
+from django.utils import timezone
+
+from distillery_site.common.runs import Run, RunState
+from distillery_site.health import engine_answers
+from distillery_site.overview import KINDS
+from labeling.current import latest_policy
+from labeling.figures import prefilter_counts
+from labeling.models import Filter, ReviewTask
+from scoring.figures import latest_benchmark
+from training.models import Dataset, Deployment, ModelVersion
+
+PATIENCE = timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class Concern:
+    """A sentence and the page where something can be done about it."""
+
+    sentence: str
+    url: str
+    grave: bool = False
+
+
+def concerns() -> list[Concern]:
+    return [*_stopped(), *_stuck(), *_unanswered(), *_leaks(), *_better(), *_unmeasured(), *_unseen(), *_reviews()]
+
+
+def _stopped() -> Iterator[Concern]:
+    """Paused runs wait for a person; failed ones count until a newer run of the kind is done."""
+    for kind, route in KINDS:
+        last_done = kind.objects.filter(state=RunState.DONE).order_by("-pk").values_list("pk", flat=True).first() or 0
+        paused, failed = kind.objects.filter(state=RunState.PAUSED), kind.objects.filter(state=RunState.FAILED, pk__gt=last_done)
+        for run in [*paused.newest()[:3], *failed.newest()[:3]]:
+            yield Concern(f"{_named(run)} {run.get_state_display()}: {run.error}", reverse(route, args=[run.pk]), grave=True)
+
+
+def _named(run: Run) -> str:
+    name = str(run)
+    return name[0].upper() + name[1:]
+
+
+def _stuck() -> Iterator[Concern]:
+    for kind, route in KINDS:
+        late = kind.objects.due().filter(state=RunState.QUEUED, created_at__lt=timezone.now() - PATIENCE)
+        busy = kind.objects.filter(state=RunState.RUNNING).exists()
+        if not busy and (run := late.order_by("pk").first()):
+            sentence = f"{_named(run)} waits and no worker takes it; python manage.py up starts them."
+            yield Concern(sentence, reverse(route, args=[run.pk]), grave=True)
+
+
+def _unanswered() -> Iterator[Concern]:
+    if Deployment.objects.exists() and not engine_answers():
+        yield Concern("The scoring process does not answer; python manage.py up starts it.", reverse("scoring"), grave=True)
+
+
+def _leaks() -> Iterator[Concern]:
+    for dataset in Dataset.objects.filter(leakage__gt=0):
+        sentence = f"{dataset.leakage} clusters of near-duplicates lie in more than one split of {dataset}: its figures flatter."
+        yield Concern(sentence, reverse("dataset", args=[dataset.name]), grave=True)
+
+
+def _better() -> Iterator[Concern]:
+    """A student that beats champions on validation, which is what recipes are chosen by; one sentence for all their filters."""
+    found: dict[tuple[ModelVersion, ModelVersion], list[str]] = {}
+    for row in Deployment.objects.filter(alias=Deployment.Alias.CHAMPION, model__val_mae__gt=0).select_related("filter", "model"):
+        rivals = ModelVersion.objects.serving(row.filter).filter(dataset=row.model.dataset_id, val_mae__lt=row.model.val_mae)
+        if best := min(rivals, key=lambda rival: rival.val_mae, default=None):
+            found.setdefault((best, row.model), []).append(row.filter.name)
+    for (best, champion), names in found.items():
+        sentence = (
+            f"On validation {best} misses the oracle by {best.val_mae:.3f} points; {champion}, "
+            f"the champion of {' and '.join(names)}, by {champion.val_mae:.3f}. Promote it?"
+        )
+        yield Concern(sentence, reverse("model", args=[best.name, best.number]))
+
+
+def _unmeasured() -> Iterator[Concern]:
+    for row in Deployment.objects.filter(alias=Deployment.Alias.CHAMPION).select_related("filter", "model"):
+        if latest_benchmark(row.model) is None:
+            sentence = f"{row.model} answers for {row.filter.name}, but nobody has measured it on the test split."
+            yield Concern(sentence, reverse("model", args=[row.model.name, row.model.number]))
+
+
+def _unseen() -> Iterator[Concern]:
+    for filter_ in Filter.objects.all():
+        policy = latest_policy(filter_.latest)
+        counts = prefilter_counts(policy) if policy else None
+        if counts and counts.judged and counts.unseen:
+            sentence = f"{counts.unseen:,} articles came in since the prefilter of {filter_.name} ran."
+            yield Concern(sentence, reverse("filter", args=[filter_.slug]))
+
+
+def _reviews() -> Iterator[Concern]:
+    waiting = ReviewTask.objects.filter(done_at=None).values_list("version__filter__name").annotate(n=Count("pk")).order_by("-n")
+    for name, number in waiting:
+        who = "1 article waits" if number == 1 else f"{number:,} articles wait"
+        yield Concern(f"{who} for a person's scores by {name}.", reverse("reviews"))
