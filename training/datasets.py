@@ -5,7 +5,7 @@ The only bridge between tables and what a student reads.
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -31,7 +31,7 @@ STAGES = 3  # as often as `freeze` calls on_stage
 class Row:
     """One article on its way into a data set: as it is read, and its labels side by side."""
 
-    article: Article
+    article_id: int
     text: str
     targets: Targets
 
@@ -102,13 +102,13 @@ def _labelled_rows(versions: Sequence[FilterVersion], oracle: Oracle, reading: i
     if not labels:
         raise BadInput(f"Nothing is labelled: no label of {oracle}, reading {reading}, for {_and(versions)} fits its article.")
     rows, empty = [], 0
-    for article in Article.objects.filter(pk__in=labels).order_by("source", "external_id"):
+    for article in Article.objects.filter(pk__in=labels).order_by("source", "external_id").iterator(500):
         found = labels[article.pk]
         targets = tuple(score for version in versions for score in found.get(version.pk, [None] * len(version.keys)))
         if all(score is None for score in targets):
             empty += 1
         else:
-            rows.append(Row(article, article.rendered(versions[0].view), targets))
+            rows.append(Row(article.pk, article.rendered(versions[0].view), targets))
     return rows, _notes(versions, oracle, reading, labels, empty)
 
 
@@ -208,7 +208,7 @@ def _store(
     DatasetFilter.objects.bulk_create(DatasetFilter(dataset=draft, version=v, position=i) for i, v in enumerate(versions))
     items = (
         DatasetItem(
-            dataset=draft, article=row.article, split=split, cluster=number,
+            dataset=draft, article_id=row.article_id, split=split, cluster=number,
             targets=list(row.targets), text_sha256=text_hash(row.text),
         )
         for row, number, split in zip(rows, clusters, splits, strict=True)
@@ -221,22 +221,28 @@ def _store(
 
 def leakage(dataset: Dataset) -> int:
     """Near-duplicate pairs that lie in different splits, counted afresh from the written rows."""
-    items = _items(dataset)
-    sets = [shingles(text) for _, text in items]
-    return count_across(sets, [item.split for item, _ in items], dataset.recipe["near_duplicate_threshold"])
+    sets, splits = [], []
+    for item, text in _items(dataset, *Split):
+        sets.append(shingles(text))
+        splits.append(item.split)
+    return count_across(sets, splits, dataset.recipe["near_duplicate_threshold"])
 
 
-def _items(dataset: Dataset, *splits: str) -> list[tuple[DatasetItem, str]]:
-    """Items of these splits (all by default) with the text as it was frozen; refuses where an article changed since."""
-    rows = dataset.items.select_related("article").order_by("pk")
-    if splits:
-        rows = rows.filter(split__in=splits)
-    items = [(item, item.article.rendered(dataset.view)) for item in rows]
-    changed = [item.article for item, text in items if text_hash(text) != item.text_sha256]
+def _items(dataset: Dataset, *splits: str) -> Iterator[tuple[DatasetItem, str]]:
+    """Items of these splits, in a fixed order, with the text as it was frozen; refuses where an article changed since.
+
+    Streamed: whole articles are several times what a student reads of them.
+    """
+    changed = []
+    for item in dataset.items.filter(split__in=splits).select_related("article").order_by("pk").iterator(500):
+        text = item.article.rendered(dataset.view)
+        if text_hash(text) == item.text_sha256:
+            yield item, text
+        else:
+            changed.append(str(item.article)[:80])
     if changed:
-        found = f"{_count(len(changed), 'article')} changed since {dataset} was frozen, such as “{str(changed[0])[:80]}”"
+        found = f"{_count(len(changed), 'article')} changed since {dataset} was frozen, such as “{changed[0]}”"
         raise Permanent(f"{found}; freeze a new data set.")
-    return items
 
 
 def texts(dataset: Dataset, split: str) -> list[tuple[int, str]]:
@@ -247,19 +253,19 @@ def texts(dataset: Dataset, split: str) -> list[tuple[int, str]]:
 def export(dataset: Dataset, directory: Path) -> None:
     """Write the training and validation rows for a student's process; the test split stays in the tables."""
     versions = dataset.versions
-    examples = tuple(
-        Example(
-            id=f"{item.article.source}:{item.article.external_id}", text=text, targets=tuple(item.targets),
-            split="train" if item.split == Split.TRAIN else "val", weight=item.weight,
-        )
-        for item, text in _items(dataset, Split.TRAIN, Split.VAL)
-    )
     corpus = Corpus(
         name=dataset.name,
         fingerprint=dataset.fingerprint,
         outputs=tuple(Output(version.filter.slug, version.number, key) for version in versions for key in version.keys),
         view=dataset.view,
         rubric_hashes={version.filter.slug: version.rubric_hash for version in versions},
-        examples=examples,
+        examples=(),
     )
-    write_corpus(directory, corpus)
+    write_corpus(directory, corpus, (_example(item, text) for item, text in _items(dataset, Split.TRAIN, Split.VAL)))
+
+
+def _example(item: DatasetItem, text: str) -> Example:
+    return Example(
+        id=f"{item.article.source}:{item.article.external_id}", text=text, targets=tuple(item.targets),
+        split="train" if item.split == Split.TRAIN else "val", weight=item.weight,
+    )

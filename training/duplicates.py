@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 Shingles: TypeAlias = NDArray[np.uint32]
 
 SHINGLE_WORDS = 3
-PERMUTATIONS = 64
 # 21 bands of 3 rows: a pair at 0.8 is missed once in three million, and its likeness is then checked exactly.
 BANDS, ROWS = 21, 3
 _WORD = re.compile(r"\w+")
@@ -67,17 +66,23 @@ def _candidates(sets: Sequence[Shingles]) -> Iterator[tuple[int, int]]:
             bucket.append(index)
 
 
-def _signatures(sets: Sequence[Shingles], wanted: Iterable[int]) -> dict[int, NDArray[np.uint64]]:
-    from datasketch import MinHash  # pulls in scipy, which only freezing needs
+def _signatures(sets: Sequence[Shingles], wanted: Iterable[int]) -> dict[int, Shingles]:
+    """MinHash (Broder 1997): the least value of each of 63 random orders of a set's shingles."""
+    source = np.random.default_rng(1)
+    factors = source.integers(0, 2**32, BANDS * ROWS, dtype=np.uint32) | np.uint32(1)
+    shifts = source.integers(0, 2**32, BANDS * ROWS, dtype=np.uint32)
+    return {
+        index: (_mixed(sets[index])[:, None] * factors + shifts).min(axis=0)  # modulo 2³², as uint32 wraps round
+        for index in wanted
+        if len(sets[index])
+    }
 
-    empty = MinHash(num_perm=PERMUTATIONS, hashfunc=int)
-    found = {}
-    for index in wanted:
-        if len(sets[index]):
-            sketch = empty.copy()
-            sketch.update_batch(sets[index])
-            found[index] = sketch.digest()
-    return found
+
+def _mixed(values: Shingles) -> Shingles:
+    """Murmur3's finaliser: an order by a·x + b is random enough only when x itself is."""
+    values = (values ^ (values >> np.uint32(16))) * np.uint32(0x85EBCA6B)
+    values = (values ^ (values >> np.uint32(13))) * np.uint32(0xC2B2AE35)
+    return values ^ (values >> np.uint32(16))
 
 
 def count_across(sets: Sequence[Shingles], groups: Sequence[str], threshold: float) -> int:
