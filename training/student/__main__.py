@@ -66,7 +66,18 @@ def _fit(args: argparse.Namespace, chosen: config.Config, corpus: Corpus, emit: 
         case config.RidgeConfig():
             from . import baselines
 
-            finish.complete(baselines.fit(corpus, chosen, args.out, emit), corpus, args.out, emit)
+            trained, bases_root = baselines.fit(corpus, chosen, args.out, emit), None
+        case config.LoraConfig():
+            if args.base is None:
+                raise BadInput("A lora student needs --base, the folder of its base model.")
+            from . import fit
+
+            trained, bases_root = fit.fit(corpus, chosen, args.out, emit, args.base), args.base.resolve().parent
+        case config.StackConfig():
+            from . import stack
+
+            trained, bases_root = stack.fit(corpus, chosen, args.out, emit, args.member, args.bases), args.bases
+    finish.complete(trained, corpus, args.out, emit, bases=bases_root)
 
 
 def _answer_again(out: Path, kind: str, corpus: Corpus, emit: Emit) -> None:

@@ -19,6 +19,7 @@ from .events import finite
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+WORK = "work"  # checkpoints and the like while a student is made; no part of it
 TOLERANCE = 1e-3  # what predictions from disk may differ from those before saving, in score points
 GOLDEN_WORDS = 150
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "safetensors", "torch", "transformers", "tokenizers", "peft", "accelerate")
@@ -158,12 +159,10 @@ def describe(kind: str, corpus: Corpus, config: Config, **more: Any) -> dict[str
 
 def seal(directory: Path, manifest: Mapping[str, Any]) -> str:
     """Hash every file and write the manifest, last and atomically; returns the manifest's SHA-256."""
-    files = {
-        path.relative_to(directory).as_posix(): file_sha256(path)
-        for path in sorted(directory.rglob("*"))
-        if path.is_file() and path.name != MANIFEST + ".part" and path != directory / MANIFEST
-    }
-    write_json(directory / MANIFEST, {**manifest, "files": files})
+    own = {MANIFEST, MANIFEST + ".part"}
+    names = sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())
+    kept = [name for name in names if name not in own and not name.startswith(WORK + "/")]
+    write_json(directory / MANIFEST, {**manifest, "files": {name: file_sha256(directory / name) for name in kept}})
     return file_sha256(directory / MANIFEST)
 
 

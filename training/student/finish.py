@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,12 +38,12 @@ def complete(trained: Trained, corpus: Corpus, directory: Path, emit: Emit, *, b
     golden = {"texts": texts, "predictions": reloaded.predict(texts).tolist()}
     manifest = {**trained.manifest, "metrics": figures, "golden": golden}
     _write_side_files(directory, manifest, trained, corpus)
-    sha256 = artifact.seal(directory, manifest)
-    announce(directory, sha256, emit)
+    announce(directory, artifact.seal(directory, manifest), emit)
 
 
 def announce(directory: Path, sha256: str, emit: Emit) -> None:
     """The `done` event of a complete student, also when a run finds that it was complete already."""
+    shutil.rmtree(directory / artifact.WORK, ignore_errors=True)
     figures = artifact.read_manifest(directory)[0]["metrics"]
     wanted = ("val_mae", "chosen_epoch", "reload_max_diff", "batch_max_diff")
     emit("done", manifest_sha256=sha256, **{name: figures[name] for name in wanted})

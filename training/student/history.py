@@ -40,10 +40,10 @@ class History:
         return {"epochs": [asdict(epoch) for epoch in self.epochs], "loss": [list(point) for point in self.loss]}
 
     @classmethod
-    def from_json(cls, stored: dict[str, Any], until: int) -> "History":
-        """What was known at optimiser step `until`; later entries belong to steps that will be taken again."""
-        loss = [(int(step), float(loss)) for step, loss in stored["loss"] if step <= until]
-        return cls([Epoch(**epoch) for epoch in stored["epochs"]], loss)
+    def from_json(cls, stored: dict[str, Any], step: int, epochs: int) -> "History":
+        """What was known at optimiser step `step`, after `epochs` epochs; later entries belong to steps taken again."""
+        loss = [(int(at), float(loss)) for at, loss in stored["loss"] if at <= step]
+        return cls([Epoch(**epoch) for epoch in stored["epochs"] if epoch["number"] <= epochs], loss)
 
 
 def errors(truth: Floats, raw: Floats) -> Floats:

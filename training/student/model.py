@@ -1,0 +1,281 @@
+"""A LoRA student: a pretrained base with low-rank adapters, pooled, and one linear head for all outputs.
+
+Two shapes, one code. pooling "last" is the stock AutoModelForSequenceClassification (the score of the last token);
+"mean" averages the base's token vectors and has a head of its own. In both, the module's result times `scale` is the
+score: while training, `scale` is each output's spread; `fold` multiplies it into the head, so that what is saved is plain.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+import peft
+import torch
+import transformers
+from peft import get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import AutoModel, AutoModelForSequenceClassification
+
+from distillery_site.common.errors import Permanent
+
+from . import artifact
+from .bases import Card, resolve
+from .config import LoraConfig
+from .data import Floats, Output
+from .tokens import Tokenizer, batches, encode, pad, tokenizer_of
+
+Pooling = Literal["mean", "last"]
+MODEL_DIR, HEAD = "model", "head.safetensors"
+_STOCK_HEAD = "score"
+_TOGETHER = 32  # articles in one forward pass when predicting
+
+
+class Scorer(nn.Module):
+    """Token ids [n, length] → scores / scale [n, outputs]."""
+
+    scale: Tensor
+
+    def __init__(self, model: peft.PeftModel, head: nn.Linear | None, outputs: int):
+        super().__init__()
+        self.model, self.head = model, head
+        self.register_buffer("scale", torch.ones(outputs), persistent=False)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        found = self.model(input_ids=input_ids, attention_mask=attention_mask)
+        if self.head is None:
+            return cast(Tensor, found.logits)
+        mask = attention_mask.unsqueeze(-1).to(found.last_hidden_state.dtype)
+        pooled = (found.last_hidden_state * mask).sum(1) / mask.sum(1).clamp(min=1.0)
+        return cast(Tensor, self.head(pooled))
+
+    @property
+    def final(self) -> nn.Linear:
+        """The layer whose rows are the outputs."""
+        return self.head if self.head is not None else self.stock.score.modules_to_save["default"]
+
+    @property
+    def stock(self) -> Any:
+        """The base as transformers knows it, adapters inside."""
+        return self.model.get_base_model()
+
+    def backbone(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Token vectors [n, length, hidden], before any head."""
+        inner = self.stock if self.head is not None else getattr(self.stock, self.stock.base_model_prefix)
+        return cast(Tensor, inner(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state)
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Multiply the scale into the head; predictions stay what they were."""
+        self.final.weight.mul_(self.scale.to(self.final.weight.dtype)[:, None])
+        if self.final.bias is not None:
+            self.final.bias.mul_(self.scale.to(self.final.bias.dtype))
+        self.scale.fill_(1.0)
+
+    def trainable(self) -> dict[str, Tensor]:
+        """Every trained tensor under the name it has on disk: plain PEFT's, and head.* for an own head."""
+        tensors = dict(get_peft_model_state_dict(self.model, save_embedding_layers=False))
+        if self.head is not None:
+            tensors |= {f"head.{name}": value for name, value in self.head.state_dict().items()}
+        return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+
+    def fill(self, tensors: Mapping[str, Tensor]) -> None:
+        """Load trained tensors strictly: every one of the model's must be given, none may be left over."""
+        wanted = self.trainable()
+        missing, unknown = sorted(wanted.keys() - tensors.keys()), sorted(tensors.keys() - wanted.keys())
+        if missing or unknown:
+            raise artifact.ArtifactError(
+                f"The trained weights don't fit their base: {len(missing)} tensors are missing and {len(unknown)} are unknown"
+                f" ({', '.join((missing + unknown)[:3])} …)."
+            )
+        set_peft_model_state_dict(self.model, {k: v for k, v in tensors.items() if not k.startswith("head.")})
+        if self.head is not None:
+            self.head.load_state_dict({k[5:]: v for k, v in tensors.items() if k.startswith("head.")})
+        unfilled = [name for name, value in self.trainable().items() if not torch.equal(value, tensors[name].cpu())]
+        if unfilled:
+            raise artifact.ArtifactError(f"{len(unfilled)} trained tensors were not taken over ({unfilled[0]} …).")
+
+
+def build(base: Path, tokenizer: Tokenizer, pooling: Pooling, outputs: int, adapters: peft.LoraConfig | LoraConfig) -> Scorer:
+    """The base with fresh adapters and an untrained head; `adapters` is the recipe's or a stored adapter's configuration."""
+    transformers.logging.set_verbosity_error()  # it reports the missing head, which is on purpose
+    transformers.logging.disable_progress_bar()
+    if pooling == "last":
+        model: Any = AutoModelForSequenceClassification.from_pretrained(
+            base, num_labels=outputs, dtype=torch.float32, local_files_only=True
+        )
+    else:
+        model = AutoModel.from_pretrained(base, dtype=torch.float32, local_files_only=True)
+        if getattr(model, "pooler", None) is not None:
+            model.pooler = None  # it sees one token, and nothing here reads it
+    model.config.pad_token_id = tokenizer.pad_token_id
+    if isinstance(adapters, LoraConfig):
+        adapters = _adapters(model, adapters, pooling)
+    expected = _expected(model, adapters, outputs if pooling == "last" else 0)
+    head = None if pooling == "last" else nn.Linear(model.config.hidden_size, outputs)
+    scorer = Scorer(get_peft_model(model, adapters), head, outputs)
+    check(scorer, tokenizer, expected + (sum(p.numel() for p in head.parameters()) if head is not None else 0))
+    return scorer
+
+
+def _adapters(model: nn.Module, config: LoraConfig, pooling: Pooling) -> peft.LoraConfig:
+    """LoRA on every linear layer but the head."""
+    layers = {name.rpartition(".")[2] for name, part in model.named_modules() if isinstance(part, nn.Linear)}
+    return peft.LoraConfig(
+        r=config.rank,
+        lora_alpha=config.alpha,
+        lora_dropout=config.dropout,
+        target_modules=sorted(layers - {_STOCK_HEAD}),
+        modules_to_save=[_STOCK_HEAD] if pooling == "last" else None,
+        task_type="SEQ_CLS" if pooling == "last" else "FEATURE_EXTRACTION",
+    )
+
+
+def _expected(model: nn.Module, adapters: peft.LoraConfig, stock_outputs: int) -> int:
+    """What LoRA must train: r · (in + out) for each of its layers, and the stock head's weights."""
+    names = set(adapters.target_modules or ())
+    layers = [part for name, part in model.named_modules() if name.rpartition(".")[2] in names and isinstance(part, nn.Linear)]
+    head = getattr(model, _STOCK_HEAD).weight.numel() if stock_outputs else 0
+    return sum(adapters.r * (layer.in_features + layer.out_features) for layer in layers) + head
+
+
+def check(scorer: Scorer, tokenizer: Tokenizer, expected: int) -> None:
+    """The silent faults, said aloud: frozen adapters, and padding that model and tokenizer don't agree on."""
+    found = parameters(scorer)["trainable"]
+    if found != expected:
+        raise Permanent(f"{found:,} parameters would be trained where LoRA on this base means {expected:,}.")
+    pads = scorer.stock.config.get_text_config().pad_token_id
+    if pads != tokenizer.pad_token_id:
+        raise Permanent(
+            f"The model pads with token {pads} and the tokenizer with {tokenizer.pad_token_id}: scores would be wrong."
+        )
+
+
+def parameters(scorer: Scorer) -> dict[str, int]:
+    """{"trainable", "total"}; the untrained twin that peft keeps of a stock head is not counted."""
+    twin = sum(p.numel() for name, p in scorer.named_parameters() if ".original_module." in name)
+    trainable = sum(p.numel() for p in scorer.parameters() if p.requires_grad)
+    return {"trainable": trainable, "total": sum(p.numel() for p in scorer.parameters()) - twin}
+
+
+def unmoved(scorer: Scorer) -> list[str]:
+    """LoRA's B matrices that still are the zeros they began as."""
+    return [name for name, p in scorer.named_parameters() if ".lora_B." in name and not bool(p.detach().any())]
+
+
+@contextmanager
+def evaluating(scorer: Scorer) -> Iterator[None]:
+    """Dropout off, gradients off, full precision; training goes on as it was."""
+    was = scorer.training
+    scorer.eval()
+    device = next(scorer.parameters()).device.type
+    try:
+        with torch.inference_mode(), torch.autocast(device, enabled=False):
+            yield
+    finally:
+        scorer.train(was)
+
+
+def predict(scorer: Scorer, tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) -> Floats:
+    """[n, outputs] raw scores in fp32 arithmetic."""
+    rows = encode(tokenizer, texts, max_tokens)
+    scores = np.empty((len(rows), len(scorer.scale)))
+    device = next(scorer.parameters()).device
+    with evaluating(scorer):
+        for chosen in batches(rows, _TOGETHER):
+            inputs = pad([rows[i] for i in chosen], tokenizer.pad_token_id)
+            found = scorer(**{name: value.to(device) for name, value in inputs.items()}) * scorer.scale
+            scores[chosen] = found.double().cpu().numpy()
+    return scores
+
+
+def save(scorer: Scorer, tokenizer: Tokenizer, directory: Path, base: Card, max_tokens: int) -> None:
+    """Plain PEFT: adapter weights, adapter_config.json with the base's public name, tokenizer; an own head beside them."""
+    target = directory / MODEL_DIR
+    scorer.model.peft_config["default"].base_model_name_or_path = base.home
+    scorer.model.save_pretrained(target, save_embedding_layers=False)
+    tokenizer.save_pretrained(target)
+    if scorer.head is not None:
+        save_file({name: value.contiguous() for name, value in scorer.head.state_dict().items()}, target / HEAD)
+    how = _LOADER_MEAN if scorer.head is not None else _LOADER_LAST
+    (target / "README.md").write_text(how.format(base=base.home, outputs=len(scorer.scale), tokens=max_tokens), encoding="utf-8")
+
+
+def read(directory: Path, base: Path, tokenizer: Tokenizer, pooling: Pooling, outputs: int) -> Scorer:
+    """Rebuild from the folder that `save` wrote."""
+    target = directory / MODEL_DIR
+    adapters = cast(peft.LoraConfig, peft.PeftConfig.from_pretrained(str(target)))
+    adapters.inference_mode = False  # frozen adapters would also pass for loaded ones
+    scorer = build(base, tokenizer, pooling, outputs, adapters)
+    tensors = load_file(target / "adapter_model.safetensors")
+    if scorer.head is not None:
+        tensors |= {f"head.{name}": value for name, value in load_file(target / HEAD).items()}
+    scorer.fill(tensors)
+    return scorer
+
+
+class LoraStudent:
+    """A trained scorer with its tokenizer."""
+
+    kind = "lora"
+
+    def __init__(self, scorer: Scorer, tokenizer: Tokenizer, manifest: Mapping[str, Any], sha256: str = ""):
+        self.scorer, self.tokenizer = scorer.eval(), tokenizer
+        self.manifest, self.manifest_sha256 = manifest, sha256
+        self.outputs: list[Output] = artifact.outputs_of(manifest)
+        self.view: Mapping[str, Any] = manifest["view"]
+        self.max_tokens: int = manifest["config"]["max_tokens"]
+
+    def predict(self, texts: Sequence[str]) -> Floats:
+        return predict(self.scorer, self.tokenizer, texts, self.max_tokens)
+
+    @classmethod
+    def open(cls, directory: Path, manifest: Mapping[str, Any], sha256: str, *, bases: Path | None = None) -> "LoraStudent":
+        about, pooling = manifest["base"], manifest["config"]["pooling"]
+        base = resolve(about["name"], about["sha256"], directory, bases)
+        tokenizer = tokenizer_of(directory / MODEL_DIR)
+        if tokenizer.pad_token_id != about["pad_token_id"]:
+            raise artifact.ArtifactError("The stored tokenizer pads with another token than the one trained with.")
+        scorer = read(directory, base, tokenizer, pooling, len(manifest["outputs"]))
+        return cls(scorer.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer, manifest, sha256)
+
+
+_LOADER_LAST = """# A student in plain PEFT form
+
+```python
+import torch
+import transformers
+from peft import PeftModel
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+BASE, HERE = "{base}", "."
+tokenizer = AutoTokenizer.from_pretrained(HERE)
+base = AutoModelForSequenceClassification.from_pretrained(BASE, num_labels={outputs}, dtype=torch.float32)
+base.config.pad_token_id = tokenizer.pad_token_id
+model = PeftModel.from_pretrained(base, HERE).eval()
+inputs = tokenizer(["An article …"], truncation=True, max_length={tokens}, padding=True, return_tensors="pt")
+scores = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).logits
+```
+"""
+
+_LOADER_MEAN = """# A student in plain PEFT form, with a head of its own on the mean of the token vectors
+
+```python
+import torch
+import transformers
+from peft import PeftModel
+from safetensors.torch import load_file
+from transformers import AutoModel, AutoTokenizer
+
+BASE, HERE = "{base}", "."
+tokenizer = AutoTokenizer.from_pretrained(HERE)
+model = PeftModel.from_pretrained(AutoModel.from_pretrained(BASE, dtype=torch.float32), HERE).eval()
+head = load_file(HERE + "/head.safetensors")
+inputs = tokenizer(["An article …"], truncation=True, max_length={tokens}, padding=True, return_tensors="pt")
+mask = inputs["attention_mask"][..., None]
+tokens = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).last_hidden_state
+scores = (tokens * mask).sum(1) / mask.sum(1) @ head["weight"].T + head["bias"]
+```
+"""
