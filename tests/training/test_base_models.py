@@ -51,6 +51,15 @@ def test_a_wrong_wish_gets_a_sentence(words, sentence):
         typed("fetch_base", *words)
 
 
+def test_train_registers_a_folder_once_and_never_mixes_two_up(dataset, own_folder):
+    for _ in range(2):
+        typed("train", "news", "--student", "lora", "--preset", "tiny", "--base", str(own_folder), "--detach")
+    assert TrainingRun.objects.get(kind="lora").config == {"base": "mine"}
+    (own_folder / "model.safetensors").write_text("other weights")
+    with pytest.raises(CommandError, match="already has a base model called 'mine'"):
+        typed("train", "news", "--student", "lora", "--base", str(own_folder), "--detach")
+
+
 def lora(dataset, preset: str) -> TrainingRun:
     run = start_training(dataset=dataset, kind="lora", preset=preset)
     run_training(run_id=run.pk)

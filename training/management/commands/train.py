@@ -5,11 +5,14 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+
 from distillery_site.common.commands import RunCommand
 from distillery_site.common.errors import BadInput
 from training import lookup, tasks
 from training.models import Kind, TrainingRun
 from training.services import queued_ridges, run_training, start_training
+from training.student import bases
 from training.student import config as students
 
 
@@ -23,12 +26,13 @@ class Command(RunCommand):
         add("--student", choices=Kind.values, default=Kind.RIDGE.value, help="What to train (default %(default)s).")
         add("--name", help="The model's name; by default the data set's and the student's.")
         add("--preset", default="", help=f"For lora: {', '.join(students.PRESETS)}.")
+        add("--base", metavar="NAME|FOLDER", help="For lora: a base model by name, or a local folder, which is registered.")
         add("--set", action="append", default=[], metavar="OPTION=VALUE", help="One option, such as epochs=2; repeatable.")
         add("--config", type=Path, metavar="FILE", help="Options as a JSON object; --set overrides it.")
         add("--parent", action="append", default=[], metavar="NAME/vN", help="For stack: a student to build on; repeatable.")
 
     def handle(self, *, dataset: str, student: str, name: str | None, preset: str, json: bool, **options: Any) -> None:
-        config = {**_read(options["config"]), **dict(_pair(text) for text in options["set"])}
+        config = {**_read(options["config"]), **_base(options["base"]), **dict(_pair(text) for text in options["set"])}
         run = start_training(
             dataset=lookup.dataset(dataset), kind=student, name=name, preset=preset, config=config,
             parents=[lookup.model(ref) for ref in options["parent"]],
@@ -51,6 +55,17 @@ def _read(path: Path | None) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadInput(f"{path} must hold a JSON object of options.")
     return value
+
+
+def _base(text: str | None) -> dict[str, str]:
+    """The option `base`; a folder is registered under its own name first, once."""
+    if not text or not Path(text).is_dir():
+        return {"base": text} if text else {}
+    folder, root = Path(text).resolve(), Path(settings.BASES_ROOT)
+    known = (root / folder.name / bases.CARD).is_file()
+    if not known or bases.card(root / folder.name).sha256 != bases.weights_sha256(folder):
+        bases.adopt(folder, folder.name, root)
+    return {"base": folder.name}
 
 
 def _pair(text: str) -> tuple[str, Any]:
