@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -41,7 +42,8 @@ class Child:
         self.program, self.cwd, self.hear = program, cwd, hear
         self.note, self.log = folder / f"{program.name}.json", folder / f"{program.name}.log"
         self.process: subprocess.Popen[bytes] | None = None
-        self._due, self._wait, self._since = 0.0, FIRST_WAIT, 0.0
+        self._held: IO[str] | None = None
+        self._due = self._wait = self._since = 0.0
 
     def claim(self) -> None:
         """Make sure that nobody else keeps this program, and end one that a killed supervisor left behind."""
@@ -56,7 +58,9 @@ class Child:
         end_orphan(self.note)
 
     def release(self) -> None:
-        self._held.close()
+        if self._held:
+            self._held.close()
+            self._held = None
 
     def start(self) -> None:
         """On a leash, so that it ends with us even after kill -9, and as leader of a session of its own."""
@@ -87,6 +91,7 @@ class Child:
         return _opened(self.log) if not self.hear else contextlib.nullcontext(subprocess.DEVNULL)
 
     def _write_note(self, note: dict[str, float]) -> None:
+        assert self._held, "claim comes before start"
         self._held.truncate(0)
         self._held.write(json.dumps(note))
         self._held.flush()
@@ -107,11 +112,11 @@ class Child:
             if now >= self._due:
                 self.start()
             return ""
-        self._wait = FIRST_WAIT if now - self._since > STEADY else min(self._wait * 2, LONGEST_WAIT)
+        self._wait = min(self._wait * 2, LONGEST_WAIT) if self._wait and now - self._since < STEADY else FIRST_WAIT
         self._due = now + self._wait
         end_session(self.process.pid)
         where = "" if self.hear else f" (log: {self.log})"
-        return f"ended with status {self.process.returncode}; starting it again in {self._wait:.0f} s{where}"
+        return f"ended with status {self.process.returncode}; starting it again in {self._wait:g} s{where}"
 
     def ask_to_stop(self) -> None:
         if self.process and self.process.poll() is None:
@@ -125,6 +130,7 @@ class Child:
             self.process.wait(max(0.0, deadline - time.monotonic()))
         end_session(self.process.pid)
         self.process.wait()
+        self.process = None
         self._write_note({})
 
     def rss_mb(self) -> float:

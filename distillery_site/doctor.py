@@ -93,9 +93,9 @@ def disk() -> Finding:
     free = shutil.disk_usage(place).free / GIGABYTE
     if free < NEEDED_GB:
         return Finding(
-            "disk", "problem", f"{free:.1f} GB are free where {settings.VAR} is; training needs about {NEEDED_GB:.0f} GB."
+            "disk", "problem", f"The disk of {settings.VAR} has {free:.1f} GB free; training needs about {NEEDED_GB:.0f}."
         )
-    return Finding("disk", "ok", f"{free:.0f} GB are free.")
+    return Finding("disk", "ok", f"The disk has {free:.0f} GB free.")
 
 
 def oracle_key() -> Finding:

@@ -89,7 +89,8 @@ class Postgres(Server):
         self.home.make(draft, 0o700)
         locale = ("--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--lc-collate=C", "--lc-ctype=C")
         access = (f"--username={DATABASE}", "--auth-local=peer", "--auth-host=reject")
-        run(self.home, [self._binary("initdb"), "-D", draft, *access, *locale], "Making the database")
+        haste = ("--no-sync",) if "fsync=off" in self.settings else ()
+        run(self.home, [self._binary("initdb"), "-D", draft, *access, *locale, *haste], "Making the database")
         single: list[str | Path] = [self._binary("postgres"), "--single", "-D", draft, "postgres"]
         run(self.home, single, "Making the database", f"CREATE DATABASE {DATABASE}\n")
         with writing(draft):

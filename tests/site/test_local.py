@@ -20,13 +20,14 @@ from distillery_site.embedded import home as homes
 from distillery_site.embedded.home import LocalError
 from distillery_site.embedded.postgres import Postgres
 
+HASTE = ("fsync=off",)  # kill -9 doesn't lose what the kernel holds
 ROOT = Path(__file__).resolve().parents[2]
 WRITER = """
 from pathlib import Path
 import psycopg
 from distillery_site import local
 from django.conf import settings
-with local.running(settings.VAR):
+with local.running(settings.VAR, options=["fsync=off"]):
     rows = psycopg.connect(settings.DATABASE_URL, autocommit=True)
     rows.execute("CREATE TABLE IF NOT EXISTS kept (number int)")
     for number in range(100_000):
@@ -56,7 +57,7 @@ def manage(var: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 
 
 def rows(var: Path) -> int:
-    with local.running(var), psycopg.connect(local.database_url(var)) as connection:
+    with local.running(var, options=HASTE), psycopg.connect(local.database_url(var)) as connection:
         found = connection.execute("SELECT count(*) FROM kept").fetchone()
     assert found
     return int(found[0])
@@ -88,7 +89,7 @@ def test_it_keeps_committed_rows_through_kill_9_and_starts_again_at_once(var: Pa
 
 def test_it_runs_two_checkouts_side_by_side(var: Path) -> None:
     other = var / "other"
-    with local.running(var), local.running(other):
+    with local.running(var, options=HASTE), local.running(other, options=HASTE):
         assert local.is_running(var) and local.is_running(other)
         assert local.database_url(var) != local.database_url(other)
         assert local.redis_url(var) != local.redis_url(other)
@@ -100,8 +101,8 @@ def test_it_runs_two_checkouts_side_by_side(var: Path) -> None:
 
 
 def test_the_last_one_out_stops_the_services(var: Path) -> None:
-    with local.running(var):
-        with local.running(var):
+    with local.running(var, options=HASTE):
+        with local.running(var, options=HASTE):
             assert local.is_running(var)
         assert local.is_running(var)
     assert not servers(var)
@@ -125,7 +126,7 @@ def test_a_command_that_is_asked_to_stop_stops_its_services(var: Path, number: s
 
 def test_a_folder_that_only_its_owner_may_enter_works_too(var: Path, capsys: pytest.CaptureFixture[str]) -> None:
     var.chmod(0o700)
-    with local.running(var):
+    with local.running(var, options=HASTE):
         assert local.is_running(var)
         said = capsys.readouterr().err
     if os.geteuid() == 0:
@@ -135,7 +136,7 @@ def test_a_folder_that_only_its_owner_may_enter_works_too(var: Path, capsys: pyt
 
 
 def test_what_postgres_runs_as_cannot_read_our_secrets(var: Path) -> None:
-    with local.running(var):
+    with local.running(var, options=HASTE):
         assert (var / "local" / "redis.password").stat().st_mode & 0o777 == 0o600
         server = Postgres(local.home_of(var)).process()
         assert server and server.uids().real != 0
@@ -154,7 +155,8 @@ def test_valkey_keeps_its_data_and_wants_the_password(var: Path) -> None:
             stranger.get("kept")
 
 
-def test_a_command_moves_valkey_when_its_port_was_taken_meanwhile(var: Path) -> None:
+def test_a_command_moves_valkey_when_its_port_was_taken_meanwhile(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgres://localhost/unused")  # so that only Valkey is started
     port = local.kept_port(var, "redis")
     with socket.create_server(("127.0.0.1", port)):
         code = (
