@@ -1,7 +1,7 @@
 """The REST API: score articles, and what there is to score them with."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from drf_spectacular.extensions import OpenApiSerializerExtension
@@ -47,6 +47,8 @@ class ShallowJson(JSONParser):
 class Strict(serializers.Serializer):
     """A serializer that refuses what it doesn't know, instead of passing over a misspelt field."""
 
+    bounds: ClassVar[dict[str, dict[str, Any]]] = {}  # for the schema: what the fields' own classes can't tell it
+
     def to_internal_value(self, data: Any) -> Any:
         unknown = set(data) - set(self.fields) if isinstance(data, Mapping) else set()
         if unknown:
@@ -60,6 +62,9 @@ class StrictSchema(OpenApiSerializerExtension):
 
     def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
         schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        schema.pop("description", None)
+        for name, bounds in self.target.bounds.items():
+            schema["properties"][name] |= bounds
         return {**schema, "additionalProperties": False}
 
 
@@ -90,10 +95,17 @@ class ScoreView(APIView):
     class Input(Strict):
         @extend_schema_serializer(component_name="ArticleToScore")
         class Item(Strict):
-            id = Text(required=False, allow_null=True, max_length=200, help_text="Comes back with the scores.")
+            bounds = {"text": {"pattern": r"\S"}}
+
+            id = Text(
+                required=False, allow_null=True, allow_blank=True, trim_whitespace=False, max_length=200,
+                help_text="Comes back with the scores.",
+            )
             title = Text(required=False, allow_blank=True, default="")
             text = Text(error_messages={"blank": "The article has no text."})
             published = serializers.DateField(required=False, allow_null=True, help_text="Such as 2026-11-24.")
+
+        bounds = {"articles": {"minItems": 1}, "filter": {"pattern": r"^[-a-zA-Z0-9_]+$"}}
 
         filter = Text(help_text="A filter's slug, as /api/v1/filters lists them.")
         articles = Item(many=True, allow_empty=False)

@@ -44,7 +44,7 @@ class Scored:
     def as_dict(self) -> dict[str, Any]:
         """As the API and the command hand it out; scores to four decimals."""
         return {
-            "id": self.article.external_id or None,
+            "id": self.article.external_id,
             "scores": {key: round(score, 4) for key, score in self.scores.items()},
             "raw": {key: round(score, 4) for key, score in self.raw.items()},
             "weighted_average": _rounded(self.verdict.average),

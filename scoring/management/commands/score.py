@@ -20,9 +20,10 @@ from distillery_site.common.errors import BadInput
 from labeling.article_files import BadRow, read_rows
 from labeling.intake import Rejected, article_from
 from labeling.models import Article, Filter
+from scoring import services
 from scoring.engine.base import Engine, Overloaded
 from scoring.engine.local import LocalEngine
-from scoring.services import Scored, engine, find_model, score_articles, serving
+from scoring.services import Scored, find_model, score_articles, serving
 from training.models import Deployment, ModelVersion
 
 BATCH = 32
@@ -102,7 +103,7 @@ def _job(slug: str, *, alias: str, model: str | None, here: bool, **_: Any) -> J
     if found is None:
         known = ", ".join(Filter.objects.values_list("slug", flat=True))
         raise BadInput(f"There is no filter {slug!r}; there are {known or 'none yet'}.")
-    through: Engine = LocalEngine(settings.MODELS_ROOT, bases=settings.BASES_ROOT) if here else engine()
+    through: Engine = LocalEngine(settings.MODELS_ROOT, bases=settings.BASES_ROOT) if here else services.engine()
     return Job(found, find_model(model) if model else serving(found, alias), through)
 
 
