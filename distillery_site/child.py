@@ -79,7 +79,7 @@ class Child:
         self._since, self._due = time.monotonic(), 0.0
         with contextlib.suppress(psutil.NoSuchProcess):
             known = psutil.Process(self.process.pid)
-            self._write_note({"pid": known.pid, "created": known.create_time()})
+            self._write_note({"pid": known.pid, "created": known.create_time(), "health": self.program.health})
             if self.program.nice:
                 known.nice(self.program.nice)
         if self.hear:
@@ -90,7 +90,7 @@ class Child:
             self.log.replace(self.log.with_suffix(".old.log"))
         return _opened(self.log) if not self.hear else contextlib.nullcontext(subprocess.DEVNULL)
 
-    def _write_note(self, note: dict[str, float]) -> None:
+    def _write_note(self, note: dict[str, float | str]) -> None:
         assert self._held, "claim comes before start"
         self._held.truncate(0)
         self._held.write(json.dumps(note))
@@ -163,6 +163,11 @@ def known_process(note: Path) -> psutil.Process | None:
         return process if process.create_time() == known["created"] else None
     except (OSError, ValueError, KeyError, psutil.NoSuchProcess):
         return None
+
+
+def health_address(note: Path) -> str:
+    """Where the program of this note answers, as long as it runs."""
+    return str(json.loads(note.read_text())["health"]) if known_process(note) else ""
 
 
 def end_orphan(note: Path) -> None:

@@ -8,9 +8,9 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import Literal
 
-import psutil
 import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -18,7 +18,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from distillery_site import local
 from distillery_site.celery import QUEUES, app
-from distillery_site.child import known_process
+from distillery_site.child import health_address, known_process
 from distillery_site.common.errors import DistilleryError
 
 Level = Literal["ok", "note", "problem"]
@@ -53,8 +53,8 @@ def examine() -> Iterator[Finding]:
             yield from workers()
     except DistilleryError as error:
         yield Finding("services", "problem", str(error))
-    yield answers("web", f"http://{settings.WEB_HOST}:{settings.WEB_PORT}/health")
-    yield answers("engine", f"{settings.ENGINE_URL}/health")
+    yield answers("web", health_address(note("web")) or f"http://{settings.WEB_HOST}:{settings.WEB_PORT}/health")
+    yield answers("engine", health_address(note("engine")) or f"{settings.ENGINE_URL}/health")
 
 
 def python() -> Finding:
@@ -135,14 +135,14 @@ def workers() -> Iterator[Finding]:
     for queue in QUEUES:
         if queue in listening:
             yield Finding("workers", "ok", f"A worker listens on {queue}.")
-        elif started_here(queue):
+        elif known_process(note(queue)):
             yield Finding("workers", "ok", f"The worker for {queue} runs and is at work.")
         else:
             yield Finding("workers", "note", f"No worker listens on {queue}; its runs wait until manage.py up is started.")
 
 
-def started_here(queue: str) -> psutil.Process | None:
-    return known_process(settings.VAR / "run" / f"{queue}.json")
+def note(program: str) -> Path:
+    return settings.VAR / "run" / f"{program}.json"
 
 
 def answers(name: str, url: str) -> Finding:

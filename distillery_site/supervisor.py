@@ -65,18 +65,9 @@ def _engine() -> Program:
 
 
 def _celery(*words: str) -> tuple[str, ...]:
-    return (
-        sys.executable,
-        "-m",
-        "celery",
-        "--quiet",
-        "--skip-checks",
-        "-A",
-        "distillery_site.celery",
-        *words,
-        "--loglevel",
-        "WARNING",
-    )
+    root = ("-W", "ignore:You're running the worker with superuser")  # nothing pickled is accepted, so root is no danger
+    options = ("--quiet", "--skip-checks", "-A", "distillery_site.celery")  # checks would load every view
+    return (sys.executable, *root, "-m", "celery", *options, *words, "--loglevel", "WARNING")
 
 
 def _worker(queue: str) -> Program:
