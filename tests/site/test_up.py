@@ -1,0 +1,122 @@
+"""`manage.py up` with the real programs, real signals and a data folder of its own."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from distillery_site import local
+from distillery_site.child import known_process
+from distillery_site.supervisor import NAMES
+
+ROOT = Path(__file__).resolve().parents[2]
+
+pytestmark = pytest.mark.timeout(240)
+
+
+class Up:
+    """One checkout's `manage.py up`, started and ended as often as a test likes."""
+
+    def __init__(self, var: Path):
+        self.var, self.port = var, local.free_port(var, "web")
+        self.url = f"http://127.0.0.1:{self.port}/health"
+        self.log = var / "up.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *words: str) -> str:
+        """Start it and wait until it is up; returns what it said."""
+        before = len(self.said())
+        command = [sys.executable, "manage.py", "up", "--port", str(self.port), *words]
+        env = {**os.environ, "DISTILLERY_VAR": str(self.var)}
+        with self.log.open("ab") as sink:
+            self.process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=sink, stderr=sink)
+        self.until(lambda: "Distillery is up" in self.said()[before:])
+        return self.said()[before:]
+
+    def said(self) -> str:
+        return self.log.read_text() if self.log.exists() else ""
+
+    def until(self, look: Callable[[], Any], seconds: float = 90) -> Any:
+        deadline = time.monotonic() + seconds
+        while not (found := look()):
+            assert time.monotonic() < deadline, self.said()
+            time.sleep(0.1)
+        return found
+
+    def end(self, number: signal.Signals) -> float:
+        """Send the signal and return the seconds until it was gone."""
+        assert self.process
+        start = time.monotonic()
+        self.process.send_signal(number)
+        self.process.wait(30)
+        return time.monotonic() - start
+
+    def healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(self.url, timeout=2) as answer:
+                return bool(json.load(answer)["status"] == "ok")
+        except OSError:
+            return False
+
+    def program(self, name: str) -> psutil.Process | None:
+        return known_process(self.var / "run" / f"{name}.json")
+
+    def programs(self) -> list[psutil.Process]:
+        return [process for name in NAMES if (process := self.program(name))]
+
+
+@pytest.fixture
+def up() -> Iterator[Up]:
+    folder = Path(tempfile.mkdtemp(prefix="du-", dir="/tmp"))
+    folder.chmod(0o755)
+    site = Up(folder)
+    yield site
+    if site.process and site.process.poll() is None:
+        site.end(signal.SIGTERM)
+    local.stop(folder)
+    shutil.rmtree(folder)
+
+
+def test_it_serves_restarts_what_dies_and_leaves_nothing_behind(up: Up) -> None:
+    said = up.start()
+    assert re.search(r"password: \S{16}$", said, re.MULTILINE)
+    assert up.healthy() and len(up.programs()) == len(NAMES)
+    web = up.program("web")
+    assert web
+    web.kill()
+    up.until(lambda: up.program("web") not in (None, web) and up.healthy())
+    everything = [child for one in up.programs() for child in (one, *one.children(recursive=True))]
+    assert up.end(signal.SIGTERM) < 20  # ten on a machine that has nothing else to do
+    assert not [process for process in everything if process.is_running()]
+    assert not local.is_running(up.var, valkey=False) and not local.is_running(up.var, postgres=False)
+
+
+def test_after_kill_9_of_the_supervisor_it_starts_again_at_once(up: Up) -> None:
+    up.start("--only", "beat")
+    before = up.programs()
+    up.end(signal.SIGKILL)
+    said = up.start("--only", "beat")
+    assert "password" not in said
+    assert len(up.programs()) == 1 and not [process for process in before if process.is_running()]
+
+
+def test_a_second_one_in_the_same_checkout_is_refused_in_one_sentence(up: Up) -> None:
+    up.start("--only", "beat")
+    command = [sys.executable, "manage.py", "up", "--only", "beat"]
+    env = {**os.environ, "DISTILLERY_VAR": str(up.var)}
+    second = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
+    assert (second.returncode, second.stderr.count("\n")) == (1, 1)
+    assert "The beat program already runs here, under another command" in second.stderr
+    assert len(up.programs()) == 1
