@@ -6,7 +6,6 @@ without a reply (a worker died, a connection broke) is booked as lost: the provi
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import cast
 
 from django.db import transaction
 
@@ -32,7 +31,7 @@ def lock(run: LabelingRun) -> LabelingRun:
     row = rows.filter(pk=run.pk, state=RunState.RUNNING, lease_token=run.lease_token).first()
     if row is None:
         raise LeaseLost(f"{run} is no longer held by this worker.")
-    return cast(LabelingRun, row)
+    return row
 
 
 def spent(run: LabelingRun) -> Decimal:

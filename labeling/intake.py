@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -12,7 +13,7 @@ from django.db.models import Q
 from distillery_site.common.models import AuditEntry
 from distillery_site.common.text import count_words
 from labeling.article_files import BadRow
-from labeling.language import detect
+from labeling.language import Detector, detector
 from labeling.models import Article
 
 BATCH = 500
@@ -68,10 +69,11 @@ def import_articles(
     interruption stays; importing again goes on.
     """
     report = ImportReport()
-    for batch in _batches(_articles(rows, source, report)):
-        _store(batch, report)
-        if on_progress is not None:
-            on_progress(report.rows)
+    with detector() as languages:
+        for batch in _batches(_articles(rows, source, report)):
+            _store(batch, report, languages)
+            if on_progress is not None:
+                on_progress(report.rows)
     if report.created or report.updated:
         target = f"source:{source}"[:120]
         AuditEntry.objects.create(actor=actor, action="articles imported", target=target, after=report.as_dict())
@@ -134,13 +136,9 @@ def _date(text: str) -> date | None:
     if not text:
         return None
     found = DATE.match(text)
-    try:
-        return date(*map(int, found.groups())) if found else _no_date(text)
-    except ValueError:
-        return _no_date(text)
-
-
-def _no_date(text: str) -> None:
+    with suppress(ValueError):  # a thirteenth month
+        if found:
+            return date(*map(int, found.groups()))
     raise Rejected("bad date", f"published_date {text[:40]!r} is not a date such as 2026-11-24.")
 
 
@@ -156,12 +154,12 @@ def stored_articles(keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Ar
 
 
 @transaction.atomic
-def _store(batch: dict[tuple[str, str], Article], report: ImportReport) -> None:
+def _store(batch: dict[tuple[str, str], Article], report: ImportReport, languages: Detector) -> None:
     known = stored_articles(batch)
+    _name_languages(batch, known, languages)
     changed = []
     for key, article in batch.items():
         before = known.get(key)
-        _set_language(article, before)
         if before is None:
             report.created += 1
         elif any(getattr(before, name) != getattr(article, name) for name in FIELDS):
@@ -173,8 +171,14 @@ def _store(batch: dict[tuple[str, str], Article], report: ImportReport) -> None:
     Article.objects.bulk_create(changed, update_conflicts=True, unique_fields=["source", "external_id"], update_fields=FIELDS)
 
 
-def _set_language(article: Article, before: Article | None) -> None:
+def _name_languages(batch: dict[tuple[str, str], Article], known: dict[tuple[str, str], Article], languages: Detector) -> None:
     """What the row says; else what is known of the same text; else what it looks like."""
-    if not article.language:
-        same = before is not None and before.text == article.text
-        article.language = before.language if before is not None and same else detect(article.text)
+    unnamed = []
+    for key, article in batch.items():
+        before = known.get(key)
+        if before is not None and before.text == article.text:
+            article.language = article.language or before.language
+        elif not article.language:
+            unnamed.append(article)
+    for article, language in zip(unnamed, languages.detect([article.text for article in unnamed]), strict=True):
+        article.language = language

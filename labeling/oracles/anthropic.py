@@ -85,7 +85,8 @@ class AnthropicOracle:
             raise _from_connection(error) from None
         except (ValueError, httpx2.HTTPError, anthropic.APIResponseValidationError):
             raise OracleError("server", "Anthropic's reply broke off or is not JSON.", lost=True) from None
-        if not isinstance(message, Message):  # the SDK hands on a web page as a plain string
+        # The SDK hands on a web page as a plain string, and any JSON as a message that lacks what it lacks.
+        if not isinstance(message, Message) or getattr(message, "usage", None) is None:
             text = "Something that is not Anthropic's API answered; look at ANTHROPIC_BASE_URL and at proxies between."
             raise OracleError("server", text, raw=body[:MAX_RAW], lost=True)
         return Reply.of(message, response.request_id or "", body, self._prices)

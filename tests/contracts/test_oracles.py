@@ -126,6 +126,7 @@ def test_claude_is_asked_in_the_words_of_today(claude: Oracle, server: FakeAnthr
     ("missing_dimension", "invalid", False, True, False),
     ("out_of_range", "invalid", False, True, False),
     ("html", "server", False, False, True),
+    ("other_json", "server", False, False, True),
     ("truncated_json", "server", False, False, True),
     ("drop", "network", False, False, True),
 ])

@@ -139,6 +139,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(status, json.dumps(refused.body), {"retry-after": fault.retry_after} if fault.retry_after else {})
         if fault.name == "html":
             return self._send(200, "<html><body>Please log in to the hotel network</body></html>", {"content-type": "text/html"})
+        if fault.name == "other_json":
+            return self._send(200, '{"status": "ok"}')
         if fault.name == "truncated_json":
             return self._send(200, json.dumps(message)[:80])
         if fault.name == "drop":

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from labeling import figures, services
-from labeling.language import detect
+from labeling.language import detector
 from labeling.models import Article
 from labeling.prefilter import PASSED, Rules, Verdict, judge
 from tests.labeling import world
@@ -59,7 +59,8 @@ def test_an_unknown_rule_is_not_ignored():
     ("- -", ""),
 ])
 def test_a_language_is_named_only_when_it_is_clear(text: str, language: str):
-    assert detect(text) == language
+    with detector() as languages:
+        assert languages.detect([text, text]) == [language, language]
 
 
 def test_it_keeps_a_verdict_for_every_article(db: None):
