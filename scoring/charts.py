@@ -127,6 +127,18 @@ def key_svg(mark: str) -> SafeString:
     return el("svg", *signs[mark], class_="chart track-key", aria_hidden="true")
 
 
+def score_svg(score: float, error: float | None, *, top: float = 10.0) -> SafeString:
+    """One score as a bar from 0 to `top`, with the student's usual error to both sides of its end."""
+    end, off = min(1.0, max(0.0, score / top)), finite(error)
+    widths = ((1.0, "score-rail"), (end, "score-bar"))
+    bar = [el("rect", x="0", y=4, width=percent(width), height=8, class_=class_) for width, class_ in widths]
+    if off is None:
+        return el("svg", *bar, class_="chart score", aria_hidden="true")
+    low, high = max(0.0, end - off / top), min(1.0, end + off / top)
+    caps = [line(place, 4, place, 12, "track-whisker") for place in (low, high)]
+    return el("svg", *bar, line(low, 8, high, 8, "track-whisker"), *caps, class_="chart score", aria_hidden="true")
+
+
 def scatter_svg(label: str, pairs: Iterable[tuple[float, float]], *, top: float = 10.0) -> SafeString:
     """Predicted (up) against the oracle's score (right): equal pairs become one bubble whose area is their number."""
     known = [pair for pair in pairs if all(finite(value) is not None for value in pair)]

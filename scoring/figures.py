@@ -97,7 +97,7 @@ class Track:
         way = "better" if self.travelled >= 0 else "worse"
         again = "" if self.repeat is None else f"; asked twice, the oracle differs from itself by {self.repeat:.2f}"
         few = "; too few high scores to judge" if self.few else ""
-        return f"{self.label}: {self.mae:.2f}, {abs(self.travelled):.0%} {way} than a constant{again}; n = {self.n}{few}"
+        return f"{self.label}: {self.mae:.2f}, {100 * abs(self.travelled):.0f} % {way} than a constant{again}; n = {self.n}{few}"
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ class TryForm(forms.Form):
     filter = forms.ModelChoiceField(
         Filter.objects.none(), required=False, to_field_name="slug", empty_label="all that have a champion", label="Filter"
     )
-    title = forms.CharField(max_length=1000, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    title = forms.CharField(max_length=1000, required=False, widget=forms.TextInput(attrs={"autocomplete": "off"}))
     text = forms.CharField(widget=forms.Textarea(attrs={"rows": 12}))
 
     def __init__(self, *args: Any, **kwargs: Any):

@@ -52,7 +52,12 @@ class Portrait:
     mean_lines: list[Line]
     dimensions: list[Dimension]
     bands_top: float
-    benchmark: Benchmark | None
+
+    @property
+    def rival_name(self) -> str:
+        if self.rival is None:
+            return ""
+        return f"{self.rival} ({'champion' if self.rival == self.champion else 'challenger'})"
 
 
 def versions_of(model: ModelVersion) -> list[FilterVersion]:
@@ -73,7 +78,7 @@ def portrait(model: ModelVersion, version: FilterVersion) -> Portrait:
         version=version, aliases=[alias for alias, served in aliases.items() if served == model],
         champion=aliases.get(CHAMPION), challenger=aliases.get(CHALLENGER), rival=rival if other else None,
         mean=mean, mean_lines=list(_lines(version.filter.slug, None, test, val)), dimensions=dimensions,
-        bands_top=ceiling(band.mae for dimension in dimensions for band in dimension.bands if band.n), benchmark=test,
+        bands_top=ceiling(band.mae for dimension in dimensions for band in dimension.bands if band.n),
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.utils.safestring import SafeString
 
-from distillery_site.common.svg import ceiling, curve, el, finite, line, num, percent, picture
+from distillery_site.common.svg import axis, ceiling, curve, el, finite, line, percent, picture
 
 BINS = 11  # scores 0 … 10, rounded
 
@@ -37,18 +37,21 @@ def epochs_svg(epochs: Sequence[EpochPoint], *, epochs_planned: int = 0) -> Safe
     last = max([epochs_planned, *(e.number for e in epochs), 1])
     train = [(e.number, e.train_mae) for e in epochs if e.train_mae is not None and finite(e.train_mae) is not None]
     val = [(e.number, e.val_mae) for e in epochs if finite(e.val_mae) is not None]
-    top = ceiling([mae for _, mae in (*train, *val)])
-    drawn = [*_grid(top), *_edge_words("", f"epoch {last}")]
+    low, top = axis(mae for _, mae in (*train, *val))
+
+    def height(mae: float) -> float:
+        return (top - mae) / (top - low)
+
+    drawn = [*_grid(top, low), *_edge_words("", f"epoch {last}")]
     for points, class_ in ((train, "curve-train"), (val, "curve-val")):
         if len(points) > 1:
-            drawn.append(_plot(curve([(number / last, 1 - mae / top) for number, mae in points], class_)))
-    dots = [_dot(e, last, top) for e in epochs if finite(e.val_mae) is not None]
-    drawn.append(_plot(*[dot for pair in dots for dot in pair]))
-    return picture(*drawn, title=_epochs_sentence(epochs), class_="plot", height=160)
+            drawn.append(_plot(curve([(number / last, height(mae)) for number, mae in points], class_)))
+    dots = [dot for e in epochs if finite(e.val_mae) is not None for dot in _dot(e, e.number / last, height(e.val_mae))]
+    return picture(*drawn, _plot(*dots), title=_epochs_sentence(epochs), class_="plot", height=160)
 
 
-def _dot(epoch: EpochPoint, last: int, top: float) -> list[SafeString]:
-    centre = {"cx": percent(epoch.number / last), "cy": percent(1 - epoch.val_mae / top)}
+def _dot(epoch: EpochPoint, x: float, y: float) -> list[SafeString]:
+    centre = {"cx": percent(x), "cy": percent(y)}
     ring = [el("circle", r=8, class_="epoch-chosen", **centre)] if epoch.chosen else []
     return [el("circle", r=4, class_="epoch-val", **centre), *ring]
 
@@ -65,13 +68,14 @@ def _plot(*children: str) -> SafeString:
     return el("svg", *children, y=14, height=124, width="100%", overflow="visible")
 
 
-def _grid(top: float) -> list[SafeString]:
+def _grid(top: float, low: float = 0.0) -> list[SafeString]:
+    """Three lines with their values; only a true zero is drawn as the axis."""
     drawn = []
     for share in (0.0, 0.5, 1.0):
-        y = 14 + 124 * (1 - share)
-        drawn.append(line(0, y, 1, y, "chart-axis" if share == 0 else "chart-grid"))
-        if share:
-            drawn.append(el("text", num(top * share), x="0", y=y - 3))
+        y, value = 14 + 124 * (1 - share), low + (top - low) * share
+        drawn.append(line(0, y, 1, y, "chart-axis" if value == 0 else "chart-grid"))
+        if value:
+            drawn.append(el("text", f"{value:.4g}", x="0", y=y - 3))
     return drawn
 
 

@@ -75,3 +75,13 @@ def ceiling(values: Iterable[float], least: float = 0.0) -> float:
         return 1.0
     power = 10.0 ** math.floor(math.log10(top))
     return next((step * power for step in (1, 2, 2.5, 4, 5, 8) if step * power >= top * (1 - 1e-9)), 10 * power)
+
+
+def axis(values: Iterable[float]) -> tuple[float, float]:
+    """Both ends of an axis for a line: from 0 when the values come near it, or else zoomed in to where they lie."""
+    known = list(values)
+    if not known or min(known) < max(known) / 2:
+        return 0.0, ceiling(known)
+    half = ceiling([max(known) - min(known)], least=max(known) / 100) / 2
+    low = math.floor(min(known) / half) * half
+    return low, low + half * max(2, math.ceil((max(known) - low) / half - 1e-9))

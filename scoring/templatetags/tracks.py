@@ -1,17 +1,19 @@
 """{% load tracks %}: the drawings of scoring/charts.py where a template needs them."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from scoring.charts import bands_svg, key_svg, scatter_svg, track_svg
-from scoring.figures import Cell, Scatter, Track
+from scoring.charts import bands_svg, key_svg, scatter_svg, score_svg, track_svg
+from scoring.figures import Cell, Scatter, Track, WorstScore
+from scoring.portrait import Portrait
 from training.student.metrics import Band
 
 register = template.Library()
+
+THIN = "\u202f"  # between a number and its unit
 
 
 @register.simple_tag
@@ -36,10 +38,19 @@ def bands(rows: Sequence[Band], name: str, top: float) -> SafeString:
 
 
 @register.simple_tag
-def interval(figures: Any) -> SafeString | str:
-    """“0.51–0.60” of a [low, high]; nothing where it isn't known."""
-    low, high = figures if figures else (None, None)
-    return "" if low is None or high is None else format_html("{}–{}", _two(low), _two(high))
+def score_bar(score: float, error: float | None) -> SafeString:
+    return score_svg(score, error)
+
+
+@register.simple_tag
+def interval(bounds: Sequence[float | None] | None, unit: str = "") -> str:
+    """“0.51–0.60” of [low, high], or “51–60 %”; nothing where it isn't known."""
+    low, high = bounds or (None, None)
+    if low is None or high is None:
+        return ""
+    if unit == "%":
+        return f"{_number(100 * low, 0)}–{_number(100 * high, 0)}{THIN}%"
+    return f"{_number(low, 2)}–{_number(high, 2)}"
 
 
 @register.simple_tag
@@ -48,5 +59,12 @@ def heat(cell: Cell) -> SafeString | str:
     return "" if cell.skill is None else format_html(' style="--v:{}"', f"{min(1.0, max(0.0, cell.skill)):.2f}")
 
 
-def _two(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
+@register.filter
+def dimension_name(score: WorstScore, portraits: Sequence[Portrait]) -> str:
+    """The rubric's name of the dimension a score belongs to."""
+    names = {(one.version.filter.slug, row.key): row.name for one in portraits for row in one.dimensions}
+    return names.get((score.filter, score.dimension), score.dimension)
+
+
+def _number(value: float, decimals: int) -> str:
+    return f"{value:.{decimals}f}".replace("-", "−")

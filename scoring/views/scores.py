@@ -9,6 +9,7 @@ from distillery_site.common.errors import BadInput
 from distillery_site.common.models import ApiKey
 from scoring import services
 from scoring.engine.base import EngineError
+from scoring.figures import latest_benchmark
 from scoring.forms import TryForm
 from training.models import Deployment
 
@@ -25,15 +26,33 @@ def _page(request: HttpRequest, form: TryForm, status: int = 200, **more: object
 
 
 @dataclass(frozen=True)
+class Line:
+    """One dimension's score, with how far this student is usually off on it, where that was measured."""
+
+    name: str
+    score: float
+    raw: float
+    error: float | None
+
+
+@dataclass(frozen=True)
 class Answer:
-    """A scored article as the page shows it; `lines` are (dimension, score, raw score)."""
+    """A scored article as the page shows it."""
 
     scored: services.Scored
 
     @property
-    def lines(self) -> list[tuple[str, float, float]]:
-        names = {dimension["key"]: dimension["name"] for dimension in self.scored.version.dimensions}
-        return [(names[key], score, self.scored.raw[key]) for key, score in self.scored.scores.items()]
+    def held_down(self) -> bool:
+        verdict = self.scored.verdict
+        return verdict.average is not None and verdict.capped_average != verdict.average
+
+    @property
+    def lines(self) -> list[Line]:
+        scored, test = self.scored, latest_benchmark(self.scored.model)
+        rows = test.report["outputs"] if test else []
+        errors = {row["dimension"]: row["mae"] for row in rows if row["filter"] == scored.version.filter.slug}
+        names = {dimension["key"]: dimension["name"] for dimension in scored.version.dimensions}
+        return [Line(names[key], score, scored.raw[key], errors.get(key)) for key, score in scored.scores.items()]
 
 
 def score_try(request: HttpRequest) -> HttpResponse:

@@ -77,7 +77,7 @@ def test_a_ridge_is_not_measured_against_itself(ridge, uplifting):
 
 def test_a_track_can_be_read_out(lora, uplifting):
     sentence = figures.tracks(lora, uplifting)[0].sentence
-    assert sentence.startswith("impact: 1.00, 70% better than a constant")
+    assert sentence.startswith("impact: 1.00, 70 % better than a constant")
     assert "; asked twice, the oracle differs from itself by 0.50; n = 16" in sentence
 
 

@@ -37,6 +37,11 @@ def test_it_rings_the_chosen_epoch():
     assert "2: 0.400 (chosen)" in svg
 
 
+def test_it_zooms_in_on_errors_that_lie_close_together():
+    svg = epochs_svg([EpochPoint(1, 0.52), EpochPoint(2, 0.44)])
+    assert re.findall(r"<text[^>]*>([\d.]+)</text>", svg) == ["0.44", "0.48", "0.52"]
+
+
 @given(st.lists(st.tuples(st.integers(0, 5000), numbers), max_size=30), st.integers(0, 4000))
 def test_it_keeps_the_loss_inside_the_plot(points: list[tuple[float, float]], steps: int):
     assert all(0 <= value <= 100 for value in coordinates(loss_svg(points, steps=steps)))

@@ -5,6 +5,7 @@ from django.utils.safestring import SafeString
 
 from training.charts import epochs_svg, loss_svg, spark_svg
 from training.figures import DimensionRow, RunCurve
+from training.models import TrainingRun
 
 register = template.Library()
 
@@ -15,7 +16,9 @@ def loss(curve: RunCurve) -> SafeString:
 
 
 @register.simple_tag
-def epochs(curve: RunCurve, planned: int = 0) -> SafeString:
+def epochs(curve: RunCurve, run: TrainingRun) -> SafeString:
+    """On an axis as long as the run will be, as far as its steps tell."""
+    planned = round(run.epoch_now * run.steps / run.step) if run.step else 0
     return epochs_svg(curve.epochs, epochs_planned=planned)
 
 

@@ -1,0 +1,163 @@
+"""The pages of data sets and training runs, as a viewer and a lead meet them."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+from django.test import Client
+
+from distillery_site.common.runs import RunState
+from tests.training import world
+from training import views
+from training.models import Dataset, TrainingEpoch, TrainingRun
+
+SHARES = {"val_share": 0.1, "test_share": 0.1, "seed": 0, "reading": 1}
+
+
+def signed_in(django_user_model: Any, role: str) -> Client:
+    user = django_user_model.objects.create_user(role)
+    user.groups.add(Group.objects.get_or_create(name=role)[0])
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def analyst(django_user_model: Any, db: None) -> Client:
+    return signed_in(django_user_model, "viewer")
+
+
+@pytest.fixture
+def lead(django_user_model: Any, db: None) -> Client:
+    return signed_in(django_user_model, "lead")
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[TrainingRun]:
+    """What the pages handed to the gpu lane."""
+    runs: list[TrainingRun] = []
+    monkeypatch.setattr(views, "send", runs.append)
+    return runs
+
+
+@pytest.fixture
+def run(dataset: Dataset) -> TrainingRun:
+    """Half way through: one epoch, three steps."""
+    row = TrainingRun.objects.create(
+        dataset=dataset, kind="lora", model_name="news-lora", preset="minilm-demo", config={"epochs": 2}, step=3, steps=4,
+        epoch_now=1.5, loss_curve=[[1, 0.9], [2, 0.7], [3, 0.6]], notes=["This machine has no bf16."],
+    )
+    TrainingEpoch.objects.create(run=row, number=1, train_mae=0.5, val_mae=0.4, val_mae_by_output=[0.3, None], seconds=2)
+    return row
+
+
+def page(client: Client, path: str, status: int = 200) -> str:
+    response = client.get(path)
+    assert response.status_code == status
+    return response.content.decode()
+
+
+def test_it_says_what_data_sets_are_for_while_there_is_none(lead):
+    html = page(lead, "/data-sets/")
+    assert "No data set yet" in html
+    assert "manage.py freeze" in html
+
+
+def test_it_shows_how_a_data_set_is_split_and_that_nothing_leaks(analyst, dataset):
+    html = page(analyst, "/data-sets/news/")
+    assert "Leakage 0." in html
+    assert dataset.fingerprint in html
+    assert html.count("spark-bar") > 2
+    assert "freeze news --filter uplifting@1" in html
+
+
+def test_it_shows_buttons_only_to_those_who_may_press_them(analyst, lead, dataset):
+    assert "Train a student on it" in page(lead, "/data-sets/news/")
+    assert "Train a student on it" not in page(analyst, "/data-sets/news/")
+
+
+def test_it_has_no_page_for_an_unknown_data_set(analyst):
+    page(analyst, "/data-sets/nothing/", status=404)
+
+
+def test_it_freezes_what_the_form_says(lead, uplifting, oracle, stories):
+    form = {**SHARES, "name": "mine", "versions": [uplifting.pk], "oracle": oracle.pk, "val_share": 0.2}
+    assert lead.post("/data-sets/new", form).headers["Location"] == "/data-sets/mine/"
+    frozen = Dataset.objects.get()
+    assert frozen.recipe["fractions"] == [0.7, 0.2, 0.1]
+    assert frozen.created_by.username == "lead"
+
+
+def test_it_keeps_what_was_typed_when_nothing_can_be_frozen(lead, uplifting, stories):
+    other = world.oracle("Another")
+    form = {**SHARES, "name": "mine", "versions": [uplifting.pk], "oracle": other.pk}
+    response = lead.post("/data-sets/new", form)
+    assert response.status_code == 400
+    assert "Nothing is labelled" in response.content.decode()
+    assert 'value="mine"' in response.content.decode()
+
+
+def test_it_starts_the_run_that_the_form_describes(lead, dataset, sent):
+    response = lead.post("/training/new", {"dataset": "news", "kind": "ridge", "config": '{"shrink": false}'})
+    [run] = TrainingRun.objects.all()
+    assert response.headers["Location"] == f"/training/{run.pk}/"
+    assert (run.kind, run.config, run.created_by.username) == ("ridge", {"shrink": False}, "lead")
+    assert sent == [run]
+
+
+@pytest.mark.parametrize(("config", "sentence"), [
+    ("{", "This is no JSON"), ("[1]", "must be an object"), ('{"speed": 9}', "ridge has no option"),
+])
+def test_it_refuses_options_that_no_student_has(lead, dataset, sent, config, sentence):
+    response = lead.post("/training/new", {"dataset": "news", "kind": "ridge", "config": config})
+    assert response.status_code == 400
+    assert sentence in response.content.decode()
+    assert not sent
+
+
+def test_it_refuses_a_preset_for_a_kind_that_has_none(lead, dataset):
+    response = lead.post("/training/new", {"dataset": "news", "kind": "ridge", "preset": "minilm-demo"})
+    assert response.status_code == 400
+    assert "There is no preset" in response.content.decode()
+
+
+def test_it_says_what_a_stack_lacks(lead, dataset, sent):
+    response = lead.post("/training/new", {"dataset": "news", "kind": "stack"})
+    assert response.status_code == 400
+    assert "A stack needs a ridge" in response.content.decode()
+
+
+def test_it_lists_runs(analyst, run):
+    html = page(analyst, "/training/")
+    assert f"Run {run.pk}" in html
+    assert "news-lora" in html
+
+
+def test_it_shows_how_a_run_learns(analyst, run):
+    html = page(analyst, f"/training/{run.pk}/")
+    for part in ("Training loss", "epoch 1", "Impact", "0.300", "This machine has no bf16.", "<b>2</b>"):
+        assert part in html
+    assert "train news --student lora --name news-lora --preset minilm-demo --set epochs=2" in html
+
+
+def test_it_asks_again_while_a_run_is_under_way_and_then_no_more(analyst, run):
+    live = f"/training/{run.pk}/live"
+    assert f'hx-get="{live}"' in page(analyst, live)
+    TrainingRun.objects.update(state=RunState.FAILED, error="The base is missing.")
+    html = page(analyst, live)
+    assert "hx-get" not in html
+    assert "The base is missing." in html
+
+
+def test_it_cancels_and_resumes(lead, run, sent):
+    lead.post(f"/training/{run.pk}/cancel")
+    run.refresh_from_db()
+    assert run.state == RunState.CANCELLED
+    lead.post(f"/training/{run.pk}/resume")
+    run.refresh_from_db()
+    assert run.state == RunState.QUEUED
+    assert sent == [run]
+
+
+def test_it_changes_nothing_on_a_get(lead, run):
+    assert lead.get(f"/training/{run.pk}/cancel").status_code == 405
