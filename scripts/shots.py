@@ -16,7 +16,9 @@ from pathlib import Path
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
-PAGES = ("/", "/articles/", "/labels/", "/review/", "/data-sets/", "/training/", "/models/", "/scoring/", "/filters/", "/glossary")
+PAGES = (
+    "/", "/articles/", "/labels/", "/review/", "/data-sets/", "/training/", "/models/", "/scoring/", "/filters/", "/glossary",
+)
 THEMES = ("light", "dark")
 WIDTHS = (1280, 360)
 SERIOUS = {"serious", "critical"}
@@ -76,7 +78,8 @@ def main() -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=args.browser, args=["--no-sandbox"])
-        wrong = [line for theme in args.theme or THEMES for width in args.width or WIDTHS for line in shoot(browser, args, theme, width)]
+        looks = [(theme, width) for theme in args.theme or THEMES for width in args.width or WIDTHS]
+        wrong = [line for look in looks for line in shoot(browser, args, *look)]
         browser.close()
     print("\n".join(dict.fromkeys(wrong)) or "Nothing wrong was seen.")
     return 1 if wrong else 0

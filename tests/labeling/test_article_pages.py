@@ -46,7 +46,10 @@ def test_it_finds_words_in_title_and_text(lead: Client, version: Any):
     assert "Title 1" in shown and "Title 2" not in shown and "1 article found" in shown
 
 
-@pytest.mark.parametrize(("query", "titles"), [("labelled=yes", ["Title 0"]), ("labelled=no", ["Title 1"]), ("language=en", ["Title 0", "Title 1"])])
+@pytest.mark.parametrize(
+    ("query", "titles"),
+    [("labelled=yes", ["Title 0"]), ("labelled=no", ["Title 1"]), ("language=en", ["Title 0", "Title 1"])],
+)
 def test_it_narrows_by_facets(lead: Client, version: Any, query: str, titles: list[str]):
     judge(world.articles(2)[0], version, [4.0, 2.0])
     shown = text_of(lead.get(f"/articles/?{query}"))
