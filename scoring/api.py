@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from drf_spectacular.extensions import OpenApiSerializerExtension
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field, extend_schema_serializer
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, ParseError, ValidationError
 from rest_framework.parsers import JSONParser
@@ -190,29 +190,32 @@ class FiltersView(APIView):
     class Output(serializers.Serializer):
         @extend_schema_serializer(component_name="Filter")
         class Item(serializers.Serializer):
+            @extend_schema_serializer(component_name="Dimension")
+            class Dimension(serializers.Serializer):
+                key = serializers.CharField()
+                name = serializers.CharField()
+                description = serializers.CharField()
+
             slug = serializers.CharField()
             name = serializers.CharField()
             question = serializers.CharField()
-            version = serializers.IntegerField(source="latest.number", allow_null=True, default=None)
-            dimensions = serializers.SerializerMethodField()
-            champion = serializers.SerializerMethodField()
-
-            @extend_schema_field({"type": "array", "items": {"type": "object", "properties": {
-                "key": {"type": "string"}, "name": {"type": "string"}, "description": {"type": "string"}}}})
-            def get_dimensions(self, filter_: Filter) -> list[dict[str, str]]:
-                dimensions = filter_.latest.dimensions if filter_.latest else []
-                return [{key: dimension.get(key, "") for key in ("key", "name", "description")} for dimension in dimensions]
-
-            @extend_schema_field(Version(allow_null=True))
-            def get_champion(self, filter_: Filter) -> Any:
-                found = next((d.model for d in filter_.deployments.all() if d.alias == Deployment.Alias.CHAMPION), None)
-                return Version(found).data if found else None
+            version = serializers.IntegerField(allow_null=True, help_text="The newest; the champion may answer for an older one.")
+            dimensions = Dimension(many=True)
+            champion = Version(allow_null=True)
 
         results = Item(many=True)
 
     @extend_schema(operation_id="filters", responses={200: Output, **refusals(401, 403)})
     def get(self, request: Request) -> Response:
-        return Response(self.Output({"results": Filter.objects.prefetch_related("deployments__model")}).data)
+        found = Filter.objects.prefetch_related("versions", "deployments__model")
+        return Response(self.Output({"results": [_described(filter_) for filter_ in found]}).data)
+
+
+def _described(filter_: Filter) -> dict[str, Any]:
+    newest = max(filter_.versions.all(), key=lambda version: version.number, default=None)
+    champion = next((d.model for d in filter_.deployments.all() if d.alias == Deployment.Alias.CHAMPION), None)
+    told = {"slug": filter_.slug, "name": filter_.name, "question": filter_.question, "champion": champion}
+    return {**told, "version": newest.number if newest else None, "dimensions": newest.dimensions if newest else []}
 
 
 class ModelsView(APIView):

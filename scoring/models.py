@@ -44,3 +44,6 @@ class Prediction(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(name="prediction_once", fields=["benchmark", "article"])]
+
+    def __str__(self) -> str:
+        return f"prediction {self.pk}"

@@ -152,19 +152,6 @@ def _ask(model: ModelVersion, through: Engine, articles: list[str]) -> Score:
     return answer
 
 
-def find_model(named: str) -> ModelVersion:
-    """The version that a person means by "name/v2", or the newest of "name"."""
-    name, _, number = named.partition("/v")
-    versions = ModelVersion.objects.filter(name=name).select_related("dataset").order_by("-number")
-    if number:
-        versions = versions.filter(number=int(number) if number.isdecimal() else 0)
-    found = versions.first()
-    if found is None:
-        known = ", ".join(sorted({version.ref for version in ModelVersion.objects.all()}))
-        raise BadInput(f"There is no model {named!r}; there are {known or 'none yet'}.")
-    return found
-
-
 def serving(filter_: Filter, alias: str = Deployment.Alias.CHAMPION) -> ModelVersion:
     """The version behind an alias. Raises NoModel."""
     try:

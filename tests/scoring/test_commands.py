@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
 
 from scoring.models import Benchmark
+from tests.scoring import world
 
 ROWS = [
     {"id": "a", "title": "A well", "text": "water " * 8}, {"id": "b", "text": "water"}, {"id": "", "text": "nobody"}, {"id": "c"},
@@ -60,7 +62,7 @@ def test_benchmark_can_be_left_to_a_worker(here, monkeypatch):
 
 @pytest.mark.parametrize("name", ["nobody", "news-ridge/v9", "news-ridge/vx"])
 def test_benchmark_knows_what_models_there_are(here, name):
-    with pytest.raises(CommandError, match=f"There is no model '{name}'; there are news-ridge/v1"):
+    with pytest.raises(CommandError, match=f"There is no model '{name}'.*news-ridge"):
         run("benchmark", name, "--here")
 
 
@@ -87,7 +89,7 @@ def test_score_reads_csv(here, tmp_path):
 
 
 @pytest.mark.parametrize(("arguments", "said"), [
-    (["--filter", "nonsense"], "There is no filter 'nonsense'; there are uplifting."),
+    (["--filter", "nonsense"], "There is no filter 'nonsense'.*uplifting"),
     (["--filter", "uplifting", "--alias", "challenger"], "has no challenger yet"),
     (["--filter", "uplifting", "--model", "nobody"], "There is no model 'nobody'"),
     (["--filter", "uplifting", "--out", "/nowhere/scores"], "/nowhere/scores can't be written"),
@@ -100,3 +102,14 @@ def test_score_refuses_in_a_sentence(here, articles, arguments, said):
 def test_score_refuses_a_file_that_is_not_there(here):
     with pytest.raises(CommandError, match="can't be read"):
         run("score", "/nowhere/news.jsonl", "--filter", "uplifting")
+
+
+def test_issue_key_lets_a_program_in(db):
+    world.person("analyst", "viewer")
+    secret = json.loads(run("issue_key", "nightly", "--user", "analyst", "--days", "30", "--json"))["secret"]
+    assert Client().get("/api/v1/filters", headers={"Authorization": f"Bearer {secret}"}).status_code == 200
+
+
+def test_issue_key_knows_no_strangers(db):
+    with pytest.raises(CommandError, match="There is no account 'nobody'"):
+        run("issue_key", "nightly", "--user", "nobody")

@@ -9,8 +9,9 @@ from django.conf import settings
 from distillery_site.common.commands import RunCommand
 from scoring.engine.local import LocalEngine
 from scoring.models import Benchmark
-from scoring.services import find_model, run_benchmark, start_benchmark
+from scoring.services import run_benchmark, start_benchmark
 from scoring.tasks import benchmark
+from training import lookup
 from training.models import Split
 
 
@@ -19,11 +20,11 @@ class Command(RunCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("model", help="A version such as news-ridge/v2, or a name for its newest.")
+        parser.add_argument("model", metavar="NAME[/vN]", help="The version, such as news-ridge/v2; without a number the newest.")
         parser.add_argument("--split", choices=[Split.TEST.value, Split.VAL.value], default=Split.TEST.value)
 
     def handle(self, *, model: str, split: str, json: bool, detach: bool, here: bool, **_: Any) -> None:
-        row = start_benchmark(model=find_model(model), split=split)
+        row = start_benchmark(model=lookup.model(model), split=split)
         work = partial(_here, LocalEngine(settings.MODELS_ROOT, bases=settings.BASES_ROOT)) if here else _elsewhere
         self.see_through([row], send=lambda: benchmark.delay_on_commit(row.pk), work=work, detach=detach, here=here)
         row.refresh_from_db()

@@ -23,7 +23,8 @@ from labeling.models import Article, Filter
 from scoring import services
 from scoring.engine.base import Engine, Overloaded
 from scoring.engine.local import LocalEngine
-from scoring.services import Scored, find_model, score_articles, serving
+from scoring.services import Scored, score_articles, serving
+from training import lookup
 from training.models import Deployment, ModelVersion
 
 BATCH = 32
@@ -71,10 +72,10 @@ class Command(Answering):
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("file", type=Path, help="Columns or keys: id, title, text (or content), published_date.")
-        parser.add_argument("--filter", required=True, help="The filter's slug.")
+        parser.add_argument("--filter", required=True, metavar="SLUG", help="What to score them for.")
         who = parser.add_mutually_exclusive_group()
         who.add_argument("--alias", choices=Deployment.Alias.values, default=Deployment.Alias.CHAMPION.value)
-        who.add_argument("--model", help="A version such as news-ridge/v2, or a name for its newest, instead of the champion.")
+        who.add_argument("--model", metavar="NAME[/vN]", help="This version instead, or the newest of a name.")
         parser.add_argument("--out", type=Path, help="Write the scores to this file.")
         parser.add_argument("--here", action="store_true", help="Load the student in this process; no scoring process is needed.")
 
@@ -99,12 +100,9 @@ class Command(Answering):
 
 
 def _job(slug: str, *, alias: str, model: str | None, here: bool, **_: Any) -> Job:
-    found = Filter.objects.filter(slug=slug).first()
-    if found is None:
-        known = ", ".join(Filter.objects.values_list("slug", flat=True))
-        raise BadInput(f"There is no filter {slug!r}; there are {known or 'none yet'}.")
+    found = lookup.filter_(slug)
     through: Engine = LocalEngine(settings.MODELS_ROOT, bases=settings.BASES_ROOT) if here else services.engine()
-    return Job(found, find_model(model) if model else serving(found, alias), through)
+    return Job(found, lookup.model(model) if model else serving(found, alias), through)
 
 
 def _opened(out: Path | None, stdout: Any) -> Any:
