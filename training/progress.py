@@ -60,9 +60,9 @@ class Recorder:
         values["val_mae"] = math.nan if event["val_mae"] is None else event["val_mae"]  # a run that diverged
         with transaction.atomic():
             self.run.hold()
-            TrainingEpoch.objects.update_or_create(run=self.run, number=event["number"], defaults=values)
-        # An epoch is a checkpoint: from here on the run has made progress, and its next stumble is its first.
-        self._changes["attempts"] = 1
+            _, is_new = TrainingEpoch.objects.update_or_create(run=self.run, number=event["number"], defaults=values)
+        if is_new:  # the run got further than ever before, so its next stumble counts as the first
+            self._changes["attempts"] = 1
         self.write()
 
     def _on_done(self, event: Event) -> None:
