@@ -25,7 +25,7 @@ def collect(dataset: Dataset, *, seconds: dict[str, float], web_rss_mb: float) -
         "mae": by_filter(reports),
         "mae_validation": by_filter(validation),
         "mae_by_dimension": by_dimension(reports),
-        "reload_max_diff": max(row.model.manifest["reload_max_diff"] for row in reports.values()),
+        "reload_max_diff": max(row.model.manifest["metrics"]["reload_max_diff"] for row in reports.values()),
         "web_rss_mb": round(web_rss_mb, 1),
         "seconds": seconds,
     }
