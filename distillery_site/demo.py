@@ -46,7 +46,7 @@ class Plan:
 
     @classmethod
     def fast(cls) -> "Plan":
-        return cls(dataset="news-fast", articles=600, lora={"epochs": 1, "max_tokens": 128})
+        return cls(dataset="news-fast", articles=600, lora={"epochs": 1, "max_tokens": 256})
 
 
 @dataclass

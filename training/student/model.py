@@ -111,6 +111,7 @@ def build(base: Path, tokenizer: Tokenizer, pooling: Pooling, outputs: int, adap
         if getattr(model, "pooler", None) is not None:
             model.pooler = None  # it sees one token, and nothing here reads it
     model.config.pad_token_id = tokenizer.pad_token_id
+    _still(model)
     if isinstance(adapters, LoraConfig):
         adapters = _adapters(model, adapters, pooling)
     expected = _expected(model, adapters, outputs if pooling == "last" else 0)
@@ -118,6 +119,15 @@ def build(base: Path, tokenizer: Tokenizer, pooling: Pooling, outputs: int, adap
     scorer = Scorer(get_peft_model(model, adapters), head, outputs)
     check(scorer, tokenizer, expected + (sum(p.numel() for p in head.parameters()) if head is not None else 0))
     return scorer
+
+
+def _still(model: nn.Module) -> None:
+    """Turn the base's own dropout off: its weights don't learn, and attention with dropout can't use the fused kernels."""
+    for part in model.modules():
+        if isinstance(part, nn.Dropout):
+            part.p = 0.0
+        if isinstance(getattr(part, "attention_dropout", None), float):
+            part.attention_dropout = 0.0
 
 
 def _adapters(model: nn.Module, config: LoraConfig, pooling: Pooling) -> peft.LoraConfig:
