@@ -15,7 +15,6 @@ from training.progress import Recorder
 from training.services import run_training, start_training
 from training.student import artifact, bases
 
-
 pytestmark = pytest.mark.timeout(600)  # three real processes load torch, on a machine that may be busy
 
 
