@@ -4,7 +4,7 @@ from importlib.metadata import version
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
 from distillery_site import permissions
@@ -23,17 +23,13 @@ def site(request: HttpRequest) -> dict[str, Any]:
         return {"distillery_version": VERSION}
     return {
         "distillery_version": VERSION,
-        "nav": [entry for name, route in LOOP if (entry := _entry(name, route, request.path))],
+        "nav": [_entry(name, reverse(route), request.path) for name, route in LOOP],
         "all_filters": SimpleLazyObject(all_filters),
         "current_filter": SimpleLazyObject(lambda: current_filter(request)),
         "is_admin": permissions.role_of(user) == permissions.ADMIN,
     }
 
 
-def _entry(name: str, route: str, path: str) -> dict[str, Any] | None:
-    try:
-        url = reverse(route)
-    except NoReverseMatch:
-        return None
+def _entry(name: str, url: str, path: str) -> dict[str, Any]:
     current = path == url if url == reverse("overview") else path.startswith(url)
     return {"name": name, "url": url, "current": current}

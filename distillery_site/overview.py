@@ -169,12 +169,12 @@ def _serving(version: FilterVersion | None) -> Station:
 
 
 def cards() -> list[Card]:
-    """Filters with a champion first."""
+    """Filters with a measured champion first."""
     found = []
     for filter_ in Filter.objects.all():
         models = {row.alias: row.model for row in filter_.deployments.select_related("model__dataset")}
         found.append(_card(filter_, models.get(Deployment.Alias.CHAMPION), models.get(Deployment.Alias.CHALLENGER)))
-    return sorted(found, key=lambda card: card.champion is None)
+    return sorted(found, key=lambda card: card.mean is None)
 
 
 def _card(filter_: Filter, champion: ModelVersion | None, challenger: ModelVersion | None) -> Card:

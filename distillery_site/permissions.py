@@ -69,6 +69,7 @@ TABLE: dict[str, Rule] = {
     "training_run_cancel": do(LEAD),
     "training_run_resume": do(LEAD),
     # scoring
+    "article_students": see(),
     "models": see(),
     "model": see(),
     "model_promote": do(OPERATOR),

@@ -17,6 +17,17 @@ from labeling.oracles import registry
 
 MAX_UPLOAD = 32 * 1024 * 1024
 CANT_SAY = "none"
+PROVIDERS = [(name, f"{name} ({'paid' if provider.paid else 'free'})") for name, provider in registry.PROVIDERS.items()]
+
+
+class FilterField(forms.ModelChoiceField):
+    """A choice of filters by their names."""
+
+    def __init__(self, **options: Any):
+        super().__init__(Filter.objects.all(), **options)
+
+    def label_from_instance(self, obj: Filter) -> str:
+        return obj.name
 
 
 class BudgetForm(forms.Form):
@@ -29,14 +40,14 @@ class BudgetForm(forms.Form):
 class LabelForm(BudgetForm):
     """What a labelling run needs: a filter, an oracle, how many articles, which reading, and a cap for paid oracles."""
 
-    filter = forms.ModelChoiceField(Filter.objects.all(), empty_label=None)
-    oracle = forms.ChoiceField(choices=[(name, name) for name in registry.PROVIDERS])
+    filter = FilterField(empty_label=None)
+    oracle = forms.ChoiceField(choices=PROVIDERS)
     model = forms.CharField(required=False, max_length=120, help_text="Empty: the provider's usual one.")
     size = forms.IntegerField(
         min_value=1, required=False, label="How many articles", help_text="Empty: all that passed the prefilter.",
     )
     seed = forms.IntegerField(min_value=0, initial=0, help_text="The same seed draws the same articles.")
-    reading = forms.IntegerField(min_value=1, max_value=9, initial=1, help_text="2 asks again, to see how steady the oracle is.")
+    reading = forms.IntegerField(min_value=1, max_value=9, initial=1, help_text="2 asks again about articles it has read once.")
     field_order = ["filter", "oracle", "model", "size", "seed", "reading", "budget_usd"]
 
     def __init__(self, *args: Any, **kwargs: Any):
@@ -52,11 +63,13 @@ class LabelForm(BudgetForm):
     def start(self, *, actor: Any) -> LabelingRun:
         """The queued run; raises BadInput with a sentence."""
         values = self.cleaned_data
-        version = values["filter"].latest
-        articles = services.sample_articles(policy=latest_policy(version), size=values["size"], seed=values["seed"])
+        version, reading = values["filter"].latest, values["reading"]
+        oracle = services.get_oracle(provider=values["oracle"], model=values["model"])
+        articles = services.sample_articles(
+            policy=latest_policy(version), size=values["size"], seed=values["seed"], read_by=oracle if reading > 1 else None,
+        )
         return services.start_labeling(
-            version=version, oracle=services.get_oracle(provider=values["oracle"], model=values["model"]), articles=articles,
-            reading=values["reading"], budget_usd=values["budget_usd"], actor=actor,
+            version=version, oracle=oracle, articles=articles, reading=reading, budget_usd=values["budget_usd"], actor=actor,
         )
 
 
@@ -65,8 +78,8 @@ class ImportForm(forms.Form):
 
     file = forms.FileField(help_text="JSONL or CSV with id, title, text (or content), url, source, published_date, language.")
     source = forms.CharField(max_length=80, help_text="Where these articles come from; rows with a source of their own keep it.")
-    filter = forms.ModelChoiceField(
-        Filter.objects.all(), required=False, empty_label="the file has no scores", label="Scores belong to",
+    filter = FilterField(
+        required=False, empty_label="the file has no scores", label="Scores belong to",
         help_text="Rows may carry scores ({dimension: 0–10}) and reasoning from an oracle asked elsewhere.",
     )
     oracle = forms.CharField(max_length=120, required=False, label="Who gave these scores")

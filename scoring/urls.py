@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from scoring.views import benchmarks, keys, models, scores
+from scoring.views import articles, benchmarks, keys, models, scores
 
 urlpatterns = [
     path("models/", models.models, name="models"),
@@ -15,6 +15,7 @@ urlpatterns = [
     path("benchmarks/<int:pk>/resume", benchmarks.benchmark_resume, name="benchmark_resume"),
     path("benchmarks/<int:pk>/review", benchmarks.benchmark_review, name="benchmark_review"),
     path("data-sets/<slug:name>/benchmarks", benchmarks.dataset_benchmarks, name="dataset_benchmarks"),
+    path("articles/<int:pk>/students", articles.article_students, name="article_students"),
     path("scoring/", scores.scoring, name="scoring"),
     path("scoring/try", scores.score_try, name="score_try"),
     path("scoring/keys/new", keys.key_new, name="key_new"),

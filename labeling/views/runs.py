@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from distillery_site.common.errors import BadInput
+from distillery_site.common.runs import RunState
 from labeling import services
 from labeling.current import current_filter
 from labeling.figures import run_counts, run_distributions, run_problems
@@ -16,6 +17,7 @@ from labeling.models import LabelingRun
 from labeling.tasks import label
 
 PAGE = 50
+STOPPED = (RunState.PAUSED, RunState.FAILED, RunState.CANCELLED)
 
 
 def labeling_runs(request: HttpRequest) -> HttpResponse:
@@ -41,8 +43,13 @@ def _run_context(pk: int) -> dict[str, Any]:
 
 
 def _command(run: LabelingRun) -> str:
-    parts = ["python manage.py label", run.version.filter.slug, "--oracle", run.oracle.provider]
-    parts += ["--reading", str(run.reading)] if run.reading > 1 else []
+    """What starts such a run in a terminal; one that stopped goes on with --resume."""
+    parts = ["python manage.py label", f"{run.version.filter.slug}@{run.version.number}"]
+    if run.state in STOPPED:
+        parts += ["--resume", str(run.pk)]
+    else:
+        parts += ["--oracle", run.oracle.provider, "--size", str(run.progress_total)]
+        parts += ["--reading", str(run.reading)] if run.reading > 1 else []
     parts += ["--budget", f"{run.budget_usd:.2f}"] if run.budget_usd else []
     return " ".join(parts)
 

@@ -76,7 +76,9 @@ def test_the_page_groups_problems_and_tells_absent_articles_from_failures(lead: 
 
 
 def test_the_page_gives_the_exact_command(lead: Client, run: LabelingRun):
-    assert "python manage.py label tiny --oracle recorded" in lead.get(f"/labels/{run.pk}/").content.decode()
+    assert "python manage.py label tiny@1 --oracle recorded --size 3" in lead.get(f"/labels/{run.pk}/").content.decode()
+    run.request_cancel()
+    assert f"python manage.py label tiny@1 --resume {run.pk}" in lead.get(f"/labels/{run.pk}/").content.decode()
 
 
 def test_cancelling_is_written_down(lead: Client, run: LabelingRun):
