@@ -97,8 +97,7 @@ class Supervisor:
 
     def start(self) -> None:
         """Claim the programs and their ports, bring the database up to date, start everything."""
-        for child in self.children:
-            child.claim()
+        self.claim()
         self._check_ports()
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # or whitenoise warns; what it serves is found in the apps
         password = first_start()
@@ -107,6 +106,11 @@ class Supervisor:
         for child in self.children:
             child.start()
         self._keeper.start()
+
+    def claim(self) -> None:
+        """Refuse when another command keeps one of them; end what a killed one left behind."""
+        for child in self.children:
+            child.claim()
 
     def _check_ports(self) -> None:
         for child in self.children:

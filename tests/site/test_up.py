@@ -11,6 +11,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,11 @@ class Up:
         self.until(lambda: "Distillery is up" in self.said()[before:])
         return self.said()[before:]
 
+    def manage(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        env = {**os.environ, "DISTILLERY_VAR": str(self.var)}
+        command = [sys.executable, "manage.py", *words]
+        return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
+
     def said(self) -> str:
         return self.log.read_text() if self.log.exists() else ""
 
@@ -77,16 +83,38 @@ class Up:
         return [process for name in NAMES if (process := self.program(name))]
 
 
-@pytest.fixture
-def up() -> Iterator[Up]:
+@contextmanager
+def checkout() -> Iterator[Up]:
     folder = Path(tempfile.mkdtemp(prefix="du-", dir="/tmp"))
     folder.chmod(0o755)
     site = Up(folder)
-    yield site
-    if site.process and site.process.poll() is None:
-        site.end(signal.SIGTERM)
-    local.stop(folder)
-    shutil.rmtree(folder)
+    try:
+        yield site
+    finally:
+        if site.process and site.process.poll() is None:
+            site.end(signal.SIGTERM)
+        local.stop(folder)
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def up() -> Iterator[Up]:
+    with checkout() as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def clock() -> Iterator[Up]:
+    """A checkout that runs the clock only; each test here finds it running and may kill it."""
+    with checkout() as site:
+        yield site
+
+
+@pytest.fixture
+def ticking(clock: Up) -> Up:
+    if clock.process is None or clock.process.poll() is not None:
+        clock.start("--only", "beat")
+    return clock
 
 
 def test_it_serves_restarts_what_dies_and_leaves_nothing_behind(up: Up) -> None:
@@ -103,20 +131,25 @@ def test_it_serves_restarts_what_dies_and_leaves_nothing_behind(up: Up) -> None:
     assert not local.is_running(up.var, valkey=False) and not local.is_running(up.var, postgres=False)
 
 
-def test_after_kill_9_of_the_supervisor_it_starts_again_at_once(up: Up) -> None:
-    up.start("--only", "beat")
-    before = up.programs()
-    up.end(signal.SIGKILL)
-    said = up.start("--only", "beat")
-    assert "password" not in said
-    assert len(up.programs()) == 1 and not [process for process in before if process.is_running()]
-
-
-def test_a_second_one_in_the_same_checkout_is_refused_in_one_sentence(up: Up) -> None:
-    up.start("--only", "beat")
-    command = [sys.executable, "manage.py", "up", "--only", "beat"]
-    env = {**os.environ, "DISTILLERY_VAR": str(up.var)}
-    second = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
+def test_a_second_one_in_the_same_checkout_is_refused_in_one_sentence(ticking: Up) -> None:
+    second = ticking.manage("up", "--only", "beat")
     assert (second.returncode, second.stderr.count("\n")) == (1, 1)
     assert "The beat program already runs here, under another command" in second.stderr
-    assert len(up.programs()) == 1
+    assert len(ticking.programs()) == 1
+
+
+def test_after_kill_9_of_the_supervisor_it_starts_again_at_once(ticking: Up) -> None:
+    before = ticking.programs()
+    ticking.end(signal.SIGKILL)
+    said = ticking.start("--only", "beat")
+    assert "password" not in said
+    assert len(ticking.programs()) == 1 and not [process for process in before if process.is_running()]
+
+
+def test_down_stops_what_a_killed_one_left(ticking: Up) -> None:
+    ticking.end(signal.SIGKILL)
+    assert local.is_running(ticking.var)
+    done = ticking.manage("down")
+    assert done.returncode == 0, done.stderr
+    assert not ticking.programs()
+    assert not local.is_running(ticking.var, valkey=False) and not local.is_running(ticking.var, postgres=False)
