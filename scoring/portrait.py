@@ -1,7 +1,7 @@
 """Everything the model page shows of one version and one filter, gathered from its benchmarks."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import nan
 from typing import Any
@@ -66,18 +66,33 @@ def versions_of(model: ModelVersion) -> list[FilterVersion]:
     return list(found.values())
 
 
+@dataclass(frozen=True)
+class _Measured:
+    """One split's reports: the version's, and that of the ridge student on the same rows."""
+
+    split: str
+    report: Figures
+    ridge: Figures | None
+
+    @classmethod
+    def of(cls, benchmark: Benchmark) -> "_Measured":
+        ridge = figures.ridge_benchmark(benchmark.dataset, benchmark.split)
+        return cls(Split(benchmark.split).label, benchmark.report, ridge.report if ridge else None)
+
+
 def portrait(model: ModelVersion, version: FilterVersion) -> Portrait:
     """One filter's part of a model's page; drawings are of the test split."""
     aliases = {row.alias: row.model for row in version.filter.deployments.select_related("model")}
     test, val = (figures.latest_benchmark(model, split) for split in (Split.TEST, Split.VAL))
     rival = aliases.get(CHALLENGER) if aliases.get(CHAMPION) == model else aliases.get(CHAMPION)
     other = _comparable(rival, test)
-    dimensions = list(_dimensions(version, test, val, other))
-    mean = figures.mean_track(test, version.filter, other) if test else None
+    measured = [_Measured.of(benchmark) for benchmark in (test, val) if benchmark]
+    dimensions = list(_dimensions(version, test, other, measured))
     return Portrait(
         version=version, aliases=[alias for alias, served in aliases.items() if served == model],
         champion=aliases.get(CHAMPION), challenger=aliases.get(CHALLENGER), rival=rival if other else None,
-        mean=mean, mean_lines=list(_lines(version.filter.slug, None, test, val)), dimensions=dimensions,
+        mean=figures.mean_track(test, version.filter, other) if test else None,
+        mean_lines=list(_lines(version.filter.slug, None, measured)), dimensions=dimensions,
         bands_top=ceiling(band.mae for dimension in dimensions for band in dimension.bands if band.n),
     )
 
@@ -91,36 +106,36 @@ def _comparable(rival: ModelVersion | None, test: Benchmark | None) -> Benchmark
 
 
 def _dimensions(
-    version: FilterVersion, test: Benchmark | None, val: Benchmark | None, other: Benchmark | None
+    version: FilterVersion, test: Benchmark | None, other: Benchmark | None, measured: Sequence[_Measured]
 ) -> Iterator[Dimension]:
     slug = version.filter.slug
     tracks = {track.label: track for track in figures.tracks(test, version, other)} if test else {}
     scatters = {(one.filter, one.dimension): one for one in figures.scatter(test)} if test else {}
     for dimension in version.dimensions:
         key = dimension["key"]
-        shown = _figures(test, slug, key) or {}
+        shown = (_figures(test.report, slug, key) if test else None) or {}
         yield Dimension(
-            key=key, name=dimension["name"], track=tracks.get(key), lines=list(_lines(slug, key, test, val)),
+            key=key, name=dimension["name"], track=tracks.get(key), lines=list(_lines(slug, key, measured)),
             scatter=scatters.get((slug, key)), bands=[_band(band) for band in shown.get("bands", [])],
         )
 
 
-def _lines(slug: str, key: str | None, *benchmarks: Benchmark | None) -> Iterator[Line]:
-    for benchmark in benchmarks:
-        found = _figures(benchmark, slug, key)
-        if benchmark and found:
-            ridge = figures.ridge_benchmark(benchmark.dataset, benchmark.split)
-            same = _figures(ridge, slug, key) or {}
+def _lines(slug: str, key: str | None, measured: Sequence[_Measured]) -> Iterator[Line]:
+    for one in measured:
+        found = _figures(one.report, slug, key)
+        if found:
+            ridge = _figures(one.ridge, slug, key) or {}
             shown = {**dict.fromkeys(NOT_FOR_A_MEAN), **found, "repeat": found["repeat"] or {"mae": None, "ci": None}}
-            yield Line(Split(benchmark.split).label, shown, same.get("mae"))
+            yield Line(one.split, shown, ridge.get("mae"))
 
 
-def _figures(benchmark: Benchmark | None, slug: str, key: str | None) -> Figures | None:
-    if benchmark is None:
+def _figures(report: Figures | None, slug: str, key: str | None) -> Figures | None:
+    """One output's figures, or a filter's mean when no dimension is named."""
+    if report is None:
         return None
     if key is None:
-        return benchmark.report["filters"].get(slug)
-    return next((row for row in benchmark.report["outputs"] if (row["filter"], row["dimension"]) == (slug, key)), None)
+        return report["filters"].get(slug)
+    return next((row for row in report["outputs"] if (row["filter"], row["dimension"]) == (slug, key)), None)
 
 
 def _band(band: Figures) -> Band:
