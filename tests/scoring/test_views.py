@@ -75,7 +75,7 @@ def test_it_switches_to_the_validation_split(analyst, measured):
 
 def test_it_names_what_was_never_measured_and_the_command(analyst, model):
     html = page(analyst, "/models/")
-    assert "manage.py benchmark news-ridge --split test" in html
+    assert "manage.py benchmark news-ridge/v1 --split test" in html
     assert f'href="{PAGE}"' in html
 
 
