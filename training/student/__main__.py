@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,7 @@ def _fit(args: argparse.Namespace, chosen: config.Config, corpus: Corpus, emit: 
         case config.LoraConfig():
             if args.base is None:
                 raise BadInput("A lora student needs --base, the folder of its base model.")
+            os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait leave the processor to the site
             from . import fit
 
             trained, bases_root = fit.fit(corpus, chosen, args.out, emit, args.base), args.base.resolve().parent

@@ -1,7 +1,7 @@
 """Every hyper-parameter of every student, one sentence each, and the presets that choose among them."""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, asdict, dataclass, field, fields
+from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from distillery_site.common.errors import BadInput
@@ -42,6 +42,7 @@ class LoraConfig:
     rank: int = _option(16, "Rank of the adapters.", low=1, high=512)
     alpha: int = _option(32, "Scale of the adapters; they count alpha / rank times.", low=1)
     dropout: float = _option(0.05, "Dropout before each adapter while training.", low=0.0, high=0.9)
+    base_dropout: bool = _option(False, "Keep the base's own dropout too; without it a CPU trains half as fast again.")
     learning_rate: float = _option(8e-4, "Highest learning rate of AdamW.", low=1e-8, high=1.0)
     schedule: Literal["linear", "cosine", "constant"] = _option("linear", "How the rate falls after warm-up.")
     warmup: float = _option(
@@ -125,8 +126,8 @@ def to_json(config: Config) -> dict[str, Any]:
 def describe(kind: str) -> list[tuple[str, Any, str]]:
     """[(option, default, what it does)] for a help text or a form."""
     return [
-        (f.name, f.default if f.default is not MISSING else f.default_factory(), f.metadata["about"])  # type: ignore[misc]
-        for f in fields(KINDS[kind])
+        (name, value, option.metadata["about"])
+        for option, (name, value) in zip(fields(KINDS[kind]), asdict(KINDS[kind]()).items(), strict=True)
     ]
 
 

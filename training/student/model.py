@@ -113,6 +113,8 @@ def build(base: Path, tokenizer: Tokenizer, pooling: Pooling, outputs: int, adap
     model.config.pad_token_id = tokenizer.pad_token_id
     _still(model)
     if isinstance(adapters, LoraConfig):
+        if not adapters.base_dropout:
+            _without_dropout(model)
         adapters = _adapters(model, adapters, pooling)
     expected = _expected(model, adapters, outputs if pooling == "last" else 0)
     head = None if pooling == "last" else nn.Linear(model.config.hidden_size, outputs)
@@ -128,6 +130,12 @@ def _still(model: nn.Module) -> None:
             part.p = 0.0
         if isinstance(getattr(part, "attention_dropout", None), float):
             part.attention_dropout = 0.0
+
+
+def _without_dropout(model: nn.Module) -> None:
+    for part in model.modules():
+        if isinstance(part, nn.Dropout):
+            part.p = 0.0
 
 
 def _adapters(model: nn.Module, config: LoraConfig, pooling: Pooling) -> peft.LoraConfig:

@@ -102,7 +102,9 @@ def _axes(width: float, height: float) -> "Axes":
 
 
 def _save(axes: "Axes", path: Path) -> None:
-    axes.figure.savefig(path, dpi=110, metadata={"Software": None})
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.savefig(path, dpi=110, metadata={"Software": None})
 
 
 def _bars(path: Path, names: Sequence[str], ours: Sequence[float], constant: Sequence[float]) -> None:
