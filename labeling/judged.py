@@ -21,6 +21,11 @@ class Column:
     at: datetime
     stale: bool = False
 
+    @property
+    def short(self) -> str:
+        """The head of its column; a second reading stands beside the first."""
+        return f"reading {self.reading}" if self.reading > 1 else self.name
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -32,10 +37,10 @@ class Judged:
     open_task: ReviewTask | None = None
 
     @property
-    def rows(self) -> Iterator[tuple[dict, list[float | None]]]:
-        """Each dimension with its scores, one for each column."""
+    def rows(self) -> Iterator[tuple[dict, list[tuple[Column, float | None]]]]:
+        """Each dimension with its columns and their scores."""
         for place, dimension in enumerate(self.version.dimensions):
-            yield dimension, [column.scores[place] for column in self.columns]
+            yield dimension, [(column, column.scores[place]) for column in self.columns]
 
     @property
     def reasons(self) -> list[Column]:
