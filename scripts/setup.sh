@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Make .venv and install the extras named as arguments. `make` calls it when pyproject.toml or constraints.txt changed.
 #   PYTHON=/path/to/python     the interpreter to use (otherwise the first that is 3.11 or newer)
-#   TORCH_INDEX=https://…      where to take torch from (otherwise: see torch below)
+#   TORCH_INDEX=https://…      where to take torch from (otherwise: pip's own choice)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=.venv/bin/python
@@ -33,23 +33,14 @@ pip_install() {
         fail "pip could not install everything; its message is above. Without a network, a warm pip cache or a local index is needed."
 }
 
-# On Linux the index's own torch is a CUDA build of several GB. Without an NVIDIA card the CPU build is taken from
-# torch's index, unless torch is there already or pip was pointed to an index of your own.
+# pip's own choice of torch is a CUDA build of several GB on Linux; TORCH_INDEX names the index of another build.
 install_torch() {
-    local pin config index=${TORCH_INDEX:-}
+    local pin
+    if [ -z "${TORCH_INDEX:-}" ]; then return; fi
     pin=$("$venv" scripts/requirements.py students | grep '^torch==')
-    config=$("$venv" -m pip config list 2>/dev/null)
-    if "$venv" -c 'import importlib.metadata as m; m.version("torch")' 2>/dev/null && [ -z "$index" ]; then return; fi
-    case "$config" in *index-url* | *find-links*) ;; *)
-        if [ "$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null; then
-            index=${index:-https://download.pytorch.org/whl/cpu}
-        fi ;;
-    esac
-    if [ -n "$index" ]; then
-        say "Taking $pin from $index."
-        "$venv" -m pip install "${quietly[@]}" --no-deps --retries 1 --index-url "$index" "$pin" ||
-            say "It is not to be had there; taking the one that pip finds otherwise."
-    fi
+    say "Taking $pin from $TORCH_INDEX."
+    "$venv" -m pip install "${quietly[@]}" --no-deps --retries 1 --index-url "$TORCH_INDEX" "$pin" ||
+        fail "$pin is not to be had there; unset TORCH_INDEX to take the one that pip finds."
 }
 
 [ -x "$venv" ] && fits "$venv" || make_venv

@@ -111,7 +111,6 @@ def build(base: Path, tokenizer: Tokenizer, pooling: Pooling, outputs: int, adap
         if getattr(model, "pooler", None) is not None:
             model.pooler = None  # it sees one token, and nothing here reads it
     model.config.pad_token_id = tokenizer.pad_token_id
-    _still(model)
     if isinstance(adapters, LoraConfig):
         if not adapters.base_dropout:
             _without_dropout(model)
@@ -123,19 +122,13 @@ def build(base: Path, tokenizer: Tokenizer, pooling: Pooling, outputs: int, adap
     return scorer
 
 
-def _still(model: nn.Module) -> None:
+def _without_dropout(model: nn.Module) -> None:
     """Turn the base's own dropout off: its weights don't learn, and attention with dropout can't use the fused kernels."""
     for part in model.modules():
         if isinstance(part, nn.Dropout):
             part.p = 0.0
         if isinstance(getattr(part, "attention_dropout", None), float):
             part.attention_dropout = 0.0
-
-
-def _without_dropout(model: nn.Module) -> None:
-    for part in model.modules():
-        if isinstance(part, nn.Dropout):
-            part.p = 0.0
 
 
 def _adapters(model: nn.Module, config: LoraConfig, pooling: Pooling) -> peft.LoraConfig:
