@@ -7,8 +7,6 @@ daemon of their own; this is one terminal, prefixed logs and nothing to configur
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,6 +16,7 @@ from django.core.management.color import supports_color
 
 from distillery_site import local
 from distillery_site.accounts import first_start
+from distillery_site.alive import answers
 from distillery_site.celery import QUEUES
 from distillery_site.child import Child, Program
 from distillery_site.common.errors import BadInput, DistilleryError
@@ -134,7 +133,7 @@ class Supervisor:
         """Wait until every program that has a health address answers; raises a sentence when one doesn't."""
         deadline = time.monotonic() + timeout
         for child in self.children:
-            while child.program.health and not _answers(child.program.health):
+            while child.program.health and not answers(child.program.health):
                 if time.monotonic() > deadline:
                     where = child.log if child.hear is None else "its lines above"
                     raise LocalError(f"{child.program.name} does not answer at {child.program.health}: see {where}.")
@@ -195,13 +194,3 @@ class Supervisor:
             prefix = f"\033[{colour}m{prefix}\033[0m"
         with self._speaking:
             self.say(f"{prefix} {line}")
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2):  # noqa: S310 (our own address)
-            return True
-    except urllib.error.HTTPError as error:
-        return error.code < 500  # it runs, and refuses only this caller
-    except OSError:
-        return False

@@ -16,6 +16,7 @@ import pytest
 
 from distillery_site import child as children
 from distillery_site import local, supervisor
+from distillery_site.alive import alive
 from distillery_site.child import Child, Program, end_orphan
 from distillery_site.common.errors import BadInput
 from distillery_site.embedded.home import LocalError
@@ -99,6 +100,15 @@ def test_it_starts_again_what_dies(watched: Watched) -> None:
     until(lambda: [line for line in watched.lines if line == "label    │ awake"][1:])
     assert pid_of(running, "label") != first
     assert pid_of(running, "score") == other
+
+
+def test_a_health_check_without_django_sees_what_runs(watched: Watched) -> None:
+    running = watched.start(small("label", SLEEPER), small("score", SLEEPER, health="http://127.0.0.1:1/health"))
+    assert alive("label", running.folder)
+    assert not alive("score", running.folder)  # it runs, and doesn't answer
+    assert not alive("gpu", running.folder)
+    running.stop()
+    assert not alive("label", running.folder)
 
 
 def test_it_waits_longer_each_time_for_what_cannot_start(watched: Watched) -> None:
@@ -186,6 +196,7 @@ def test_a_child_ends_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
     code = f"""
 import time
 from pathlib import Path
+from distillery_site.alive import alive
 from distillery_site.child import Child, Program
 child = Child(Program("label", ({sys.executable!r}, "-c", {SLEEPER!r})), Path({str(tmp_path)!r}), Path({str(ROOT)!r}))
 child.claim()
