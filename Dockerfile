@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 # Two images from one file: `web` without torch (web, workers, clock) and `student` with it (engine, training).
-#   docker build --target student --build-arg TORCH_INDEX=https://pypi.org/simple .    for an NVIDIA card
+#   docker build --target student --build-arg TORCH_INDEX=URL .    for a build of torch other than pip's own choice
 
 FROM python:3.11-slim-bookworm AS base
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1 DISTILLERY_VAR=/data
@@ -18,10 +18,10 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     && pip install --constraint constraints.txt --requirement /tmp/requirements.txt
 
 FROM web-packages AS student-packages
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+ARG TORCH_INDEX=
 RUN --mount=type=cache,target=/root/.cache/pip \
     python scripts/requirements.py students > /tmp/requirements.txt \
-    && pip install --no-deps --index-url "$TORCH_INDEX" "$(grep '^torch==' /tmp/requirements.txt)" \
+    && if [ -n "$TORCH_INDEX" ]; then pip install --no-deps --index-url "$TORCH_INDEX" "$(grep '^torch==' /tmp/requirements.txt)"; fi \
     && pip install --constraint constraints.txt --requirement /tmp/requirements.txt
 
 FROM base AS web
