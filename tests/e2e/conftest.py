@@ -1,0 +1,97 @@
+"""A whole Distillery of its own for the journeys: real services, real workers, real Chromium, a fake vendor."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.anthropic_server import KEY, FakeAnthropic
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 120
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Site:
+    """`manage.py up` in a folder of its own, and commands beside it."""
+
+    def __init__(self, var: Path, vendor: str):
+        self.var, self.port = var, free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        services = ("DATABASE_URL", "REDIS_URL", "ENGINE_URL", "ENGINE_TOKEN")
+        self.env = {name: value for name, value in os.environ.items() if name not in services}
+        self.env |= {"DISTILLERY_VAR": str(var), "ANTHROPIC_BASE_URL": vendor, "ANTHROPIC_API_KEY": KEY, "PORT": str(self.port)}
+        self.log = (var / "up.log").open("w")
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "manage.py", "up", "--port", str(self.port)]
+        self.process = subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=self.log, stderr=self.log, text=True)
+        deadline = time.monotonic() + START_SECONDS
+        while not self.healthy():
+            assert self.process.poll() is None, self.said()
+            assert time.monotonic() < deadline, self.said()
+            time.sleep(0.3)
+
+    def stop(self) -> None:
+        if self.process:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(30)
+        self.log.close()
+
+    def said(self) -> str:
+        return (self.var / "up.log").read_text()[-6000:]
+
+    def healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/health", timeout=2) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+    def manage(self, *words: str | Path, fails: bool = False) -> Any:
+        """Run one command with --json and return what it printed."""
+        command = [sys.executable, "manage.py", *map(str, words), "--json"]
+        done = subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=300)
+        assert (done.returncode != 0) == fails, done.stdout + done.stderr + self.said()
+        return done.stderr if fails else json.loads(done.stdout.strip().splitlines()[-1])
+
+    def password(self) -> str:
+        """The first admin's, as printed once at the first start."""
+        lines = [line for line in self.said().splitlines() if "password" in line.lower()]
+        return lines[0].split()[-1]
+
+
+@pytest.fixture(scope="session")
+def vendor() -> Iterator[FakeAnthropic]:
+    with FakeAnthropic() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def site(vendor: FakeAnthropic) -> Iterator[Site]:
+    var = Path(tempfile.mkdtemp(prefix="dl-", dir="/tmp"))
+    var.chmod(0o755)
+    place = Site(var, vendor.url)
+    try:
+        place.start()
+        yield place
+    finally:
+        place.stop()
+        shutil.rmtree(var, ignore_errors=True)

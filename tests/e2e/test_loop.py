@@ -1,0 +1,83 @@
+"""The gate: a new filter goes once round the whole loop, through real processes, a real client and REST."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.e2e import articles
+from tests.e2e.conftest import Site
+from tests.fakes.anthropic_server import FakeAnthropic
+from tests.fakes.tiny_base import make_tiny_base
+
+FILTER = Path(__file__).parent / "clear_writing"
+pytestmark = pytest.mark.timeout(420)
+
+
+@pytest.fixture(scope="module")
+def loop(site: Site, vendor: FakeAnthropic, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Every step in order; what each printed."""
+    folder = tmp_path_factory.mktemp("loop")
+    base = make_tiny_base(folder / "qwen2")
+    said = {
+        "filter": site.manage("import_filter", FILTER),
+        "articles": site.manage("import_articles", articles.write(folder / "articles.jsonl"), "--source", "made"),
+        "prefilter": site.manage("prefilter", "clear_writing"),
+        "label": site.manage("label", "clear_writing", "--oracle", "anthropic", "--model", "claude-haiku-5-5", "--budget", "5"),
+        "freeze": site.manage("freeze", "gate", "--filter", "clear_writing"),
+        "ridge": site.manage("train", "gate", "--student", "ridge"),
+        "lora": site.manage("train", "gate", "--student", "lora", "--preset", "tiny", "--base", base),
+        "stack": site.manage("train", "gate", "--student", "stack"),
+    }
+    for kind in ("ridge", "lora", "stack"):
+        said[f"benchmark {kind}"] = site.manage("benchmark", f"gate-{kind}", "--split", "test")
+    said["promote"] = site.manage("promote", "gate-stack", "--filter", "clear_writing")
+    return said
+
+
+def test_it_labels_every_article_once_and_within_the_budget(loop, vendor):
+    assert loop["label"]["state"] == "done"
+    assert loop["label"]["labelled"] == loop["prefilter"]["passed"] == 150
+    assert 0 < float(loop["label"]["cost_usd"]) < 5
+
+
+def test_it_pays_nothing_twice(loop, site, vendor):
+    asked = len(vendor.calls)
+    again = site.manage("label", "clear_writing", "--oracle", "anthropic", "--model", "claude-haiku-5-5", "--budget", "5")
+    assert len(vendor.calls) == asked
+    assert float(again["cost_usd"]) == 0
+
+
+def test_it_splits_by_cluster_and_leaks_nothing(loop):
+    assert loop["freeze"]["leakage"] == 0
+    assert sum(loop["freeze"]["splits"].values()) == 150
+
+
+@pytest.mark.parametrize("kind", ["ridge", "lora", "stack"])
+def test_it_never_shows_a_bare_error(loop, kind):
+    figures = loop[f"benchmark {kind}"]["report"]["filters"]["clear_writing"]
+    assert figures["mae_ci"][0] <= figures["mae"] <= figures["mae_ci"][1]
+    assert figures["constant_mae"] > 0
+    assert "skill" in figures
+
+
+def test_it_learns_what_the_oracle_looks_at(loop):
+    figures = loop["benchmark ridge"]["report"]["filters"]["clear_writing"]
+    assert figures["mae"] < figures["constant_mae"]
+
+
+def test_it_scores_over_rest_with_the_promoted_version(loop, site):
+    key = site.manage("issue_key", "gate", "--user", "admin")["secret"]
+    body = {"filter": "clear_writing", "articles": [{"id": "a", "title": "A house", "text": "people water house " * 20}]}
+    answer = httpx2.post(f"{site.url}/api/v1/score", json=body, headers={"Authorization": f"Bearer {key}"}, timeout=60)
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert found["model"]["manifest_sha256"] == loop["benchmark stack"]["report"]["hashes"]["manifest"]
+    assert set(found["results"][0]["scores"]) == {"plain_words", "short_sentences", "order"}
+
+
+def test_it_refuses_a_wrong_key_in_a_sentence(loop, site):
+    answer = httpx2.post(f"{site.url}/api/v1/score", json={}, headers={"Authorization": "Bearer dk_wrong"})
+    assert answer.status_code == 401
+    assert answer.json()["error"]["message"].endswith(".")
