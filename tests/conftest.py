@@ -4,9 +4,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # Settings read the environment once, so this comes before Django; /tmp keeps socket paths short, and the process
 # number keeps several test runs on one machine apart.
@@ -35,7 +39,8 @@ def pytest_unconfigure() -> None:
 def _sweep() -> None:
     """Stop and remove what test runs left behind that were killed before they could."""
     for left in Path("/tmp").glob("distillery-test-*"):
-        if not psutil.pid_exists(int(left.name.rpartition("-")[2])):
+        ours = left.exists() and left.stat().st_uid == os.geteuid()
+        if ours and not psutil.pid_exists(int(left.name.rpartition("-")[2])):
             local.stop(left)
             shutil.rmtree(left, ignore_errors=True)
 
@@ -64,3 +69,19 @@ def child_env(transactional_db: None) -> dict[str, str]:
 
     base = settings.DATABASE_URL.rpartition("/")[0]
     return {**os.environ, "DATABASE_URL": f"{base}/{connection.settings_dict['NAME']}", "REDIS_URL": settings.REDIS_URL}
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator["Browser"]:
+    """Real Chromium; `make test` finds or installs one and says where in DISTILLERY_BROWSER.
+
+    Playwright's event loop lives in this thread, so a test that uses this can't use the ORM: let a site in another
+    process have the rows.
+    """
+    from playwright.sync_api import sync_playwright
+
+    path = os.environ.get("DISTILLERY_BROWSER") or shutil.which("chromium") or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])  # tests may run as root
+        yield browser
+        browser.close()
