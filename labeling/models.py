@@ -100,7 +100,7 @@ class ArticleQuerySet(models.QuerySet):
         return self.filter(labels__version=version).distinct()
 
     def search(self, query: str) -> Self:
-        return self.annotate(found=SearchVector("title", "text", config="english")).filter(found=query)
+        return self.alias(found=SearchVector("title", "text", config="english")).filter(found=query)
 
 
 class Article(models.Model):
