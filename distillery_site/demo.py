@@ -121,8 +121,9 @@ class Demo:
             dataset = Dataset.objects.filter(name=self.plan.dataset).first()
             if dataset is None:
                 self.say("Freezing the data set: near-duplicates clustered, split 80/10/10 by cluster.")
+                plan = self.plan
                 dataset = datasets.freeze(
-                    name=self.plan.dataset, versions=versions, oracle=recorded.oracle(), size=self.plan.articles, seed=self.plan.seed
+                    name=plan.dataset, versions=versions, oracle=recorded.oracle(), size=plan.articles, seed=plan.seed
                 )
         return dataset
 

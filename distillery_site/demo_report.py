@@ -96,7 +96,8 @@ def _line(name: str, row: dict[str, float]) -> str:
 
 
 def curl_line(url: str, key: str) -> str:
-    body = {"filter": "uplifting", "articles": [{"title": "Village gets clean water", "text": "A new well now serves 2,000 people."}]}
+    article = {"title": "Village gets clean water", "text": "A new well now serves 2,000 people."}
+    body = {"filter": "uplifting", "articles": [article]}
     return (
         "Score an article of your own:\n\n"
         f"  curl -s {url}/api/v1/score -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \\\n"

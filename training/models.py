@@ -64,6 +64,9 @@ class DatasetFilter(models.Model):
             models.UniqueConstraint(name="datasetfilter_version", fields=["dataset", "version"]),
         ]
 
+    def __str__(self) -> str:
+        return f"{self.dataset}: {self.version}"
+
 
 class DatasetItem(models.Model):
     dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="items")
@@ -80,6 +83,9 @@ class DatasetItem(models.Model):
             models.CheckConstraint(name="datasetitem_split_known", condition=Q(split__in=Split.values)),
         ]
         indexes = [models.Index(name="datasetitem_split", fields=["dataset", "split"])]  # export and benchmark
+
+    def __str__(self) -> str:
+        return f"{self.dataset}: article {self.article_id} ({self.split})"
 
 
 class TrainingRun(Run):
@@ -120,6 +126,9 @@ class TrainingEpoch(models.Model):
             models.UniqueConstraint(name="epoch_once", fields=["run", "number"]),
             models.UniqueConstraint(name="epoch_one_chosen", fields=["run"], condition=Q(chosen=True)),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.run}, epoch {self.number}"
 
 
 class ModelVersionQuerySet(models.QuerySet):
@@ -184,6 +193,9 @@ class ModelOutput(models.Model):
             models.UniqueConstraint(name="output_position", fields=["model", "position"]),
             models.UniqueConstraint(name="output_dimension", fields=["model", "version", "dimension"]),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.version}: {self.dimension}"
 
 
 class Deployment(models.Model):

@@ -4,8 +4,33 @@ import json
 import random
 from pathlib import Path
 
-PLAIN = "people water house school bread light river work day friend road garden child song bridge".split()
-JARGON = "heteroskedastic securitisation ontological paradigmatic intermodal fiduciary recombinant epistemic".split()
+PLAIN = [
+    "people",
+    "water",
+    "house",
+    "school",
+    "bread",
+    "light",
+    "river",
+    "work",
+    "day",
+    "friend",
+    "road",
+    "garden",
+    "child",
+    "song",
+    "bridge",
+]
+JARGON = [
+    "heteroskedastic",
+    "securitisation",
+    "ontological",
+    "paradigmatic",
+    "intermodal",
+    "fiduciary",
+    "recombinant",
+    "epistemic",
+]
 
 
 def write(path: Path, count: int = 150, seed: int = 3) -> Path:

@@ -16,9 +16,12 @@ from typing import Any
 
 import pytest
 
+from tests.e2e import articles
 from tests.fakes.anthropic_server import KEY, FakeAnthropic
+from tests.fakes.tiny_base import make_tiny_base
 
 ROOT = Path(__file__).resolve().parents[2]
+FILTER = Path(__file__).parent / "clear_writing"
 START_SECONDS = 120
 
 
@@ -95,3 +98,24 @@ def site(vendor: FakeAnthropic) -> Iterator[Site]:
     finally:
         place.stop()
         shutil.rmtree(var, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def loop(site: Site, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Every step in order; what each printed."""
+    folder = tmp_path_factory.mktemp("loop")
+    base = make_tiny_base(folder / "qwen2")
+    said = {
+        "filter": site.manage("import_filter", FILTER),
+        "articles": site.manage("import_articles", articles.write(folder / "articles.jsonl"), "--source", "made"),
+        "prefilter": site.manage("prefilter", "clear_writing"),
+        "label": site.manage("label", "clear_writing", "--oracle", "anthropic", "--model", "claude-haiku-5-5", "--budget", "5"),
+        "freeze": site.manage("freeze", "gate", "--filter", "clear_writing"),
+        "ridge": site.manage("train", "gate", "--student", "ridge"),
+        "lora": site.manage("train", "gate", "--student", "lora", "--preset", "tiny", "--base", base),
+        "stack": site.manage("train", "gate", "--student", "stack"),
+    }
+    for kind in ("ridge", "lora", "stack"):
+        said[f"benchmark {kind}"] = site.manage("benchmark", f"gate-{kind}", "--split", "test")
+    said["promote"] = site.manage("promote", "gate-stack", "--filter", "clear_writing")
+    return said

@@ -1,39 +1,9 @@
 """The gate: a new filter goes once round the whole loop, through real processes, a real client and REST."""
 
-from pathlib import Path
-from typing import Any
-
 import httpx2
 import pytest
 
-from tests.e2e import articles
-from tests.e2e.conftest import Site
-from tests.fakes.anthropic_server import FakeAnthropic
-from tests.fakes.tiny_base import make_tiny_base
-
-FILTER = Path(__file__).parent / "clear_writing"
-pytestmark = pytest.mark.timeout(420)
-
-
-@pytest.fixture(scope="module")
-def loop(site: Site, vendor: FakeAnthropic, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Every step in order; what each printed."""
-    folder = tmp_path_factory.mktemp("loop")
-    base = make_tiny_base(folder / "qwen2")
-    said = {
-        "filter": site.manage("import_filter", FILTER),
-        "articles": site.manage("import_articles", articles.write(folder / "articles.jsonl"), "--source", "made"),
-        "prefilter": site.manage("prefilter", "clear_writing"),
-        "label": site.manage("label", "clear_writing", "--oracle", "anthropic", "--model", "claude-haiku-5-5", "--budget", "5"),
-        "freeze": site.manage("freeze", "gate", "--filter", "clear_writing"),
-        "ridge": site.manage("train", "gate", "--student", "ridge"),
-        "lora": site.manage("train", "gate", "--student", "lora", "--preset", "tiny", "--base", base),
-        "stack": site.manage("train", "gate", "--student", "stack"),
-    }
-    for kind in ("ridge", "lora", "stack"):
-        said[f"benchmark {kind}"] = site.manage("benchmark", f"gate-{kind}", "--split", "test")
-    said["promote"] = site.manage("promote", "gate-stack", "--filter", "clear_writing")
-    return said
+pytestmark = pytest.mark.timeout(900)
 
 
 def test_it_labels_every_article_once_and_within_the_budget(loop, vendor):
