@@ -28,9 +28,9 @@ def do(role: str) -> Rule:
     return {"POST": role}
 
 
-def form(role: str, reader: str | None = None) -> Rule:
-    """A page with a form on it: seen by `reader` (or the same role), sent by `role`."""
-    return {"GET": reader or role, "POST": role}
+def form(role: str) -> Rule:
+    """A page with a form on it."""
+    return {"GET": role, "POST": role}
 
 
 TABLE: dict[str, Rule] = {

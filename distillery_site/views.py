@@ -20,7 +20,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     context = {
         "filter": filter_, "stations": stops, "step": next_step(stops, request.user), "cards": shown,
         "rival": "challenger" if any(card.has_challenger for card in shown) else "",
-        "concerns": concerns(), "runs": work, "again": 3 if work else 20,
+        "concerns": concerns(), "runs": work, "again": 5 if work else 30,
     }
     return render(request, "site/_overview.html" if "part" in request.GET else "site/overview.html", context)
 

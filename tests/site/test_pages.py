@@ -91,9 +91,9 @@ def test_the_overview_offers_what_comes_next(admin: Client, measured: Any, datas
 def test_the_overview_watches_what_runs(admin: Client, measured: Any, oracle: Any):
     run = LabelingRun.objects.create(version=measured.dataset.versions[0], oracle=oracle)
     shown = text_of(admin, "/")
-    assert f'href="/labels/{run.pk}/"' in shown and "every 3s" in shown
+    assert f'href="/labels/{run.pk}/"' in shown and "every 5s" in shown
     run.request_cancel()
-    assert "every 20s" in text_of(admin, "/?part=1")
+    assert "every 30s" in text_of(admin, "/?part=1")
 
 
 def test_the_overview_says_what_needs_attention(admin: Client, measured: Any, oracle: Any):
