@@ -20,10 +20,10 @@ def alive(name: str, folder: Path) -> bool:
     return not address or answers(address)
 
 
-def answers(url: str) -> bool:
+def answers(url: str, patience: float = 3.0) -> bool:
     """Whether something answers there and isn't ill; a refusal that concerns only this caller counts as an answer."""
     try:
-        with urllib.request.urlopen(url, timeout=2):  # noqa: S310 (an address of our own)
+        with urllib.request.urlopen(url, timeout=patience):  # noqa: S310 (an address of our own)
             return True
     except urllib.error.HTTPError as error:
         return error.code < 500

@@ -11,8 +11,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from django.apps import apps
 from django.conf import settings
 from django.core.management.color import supports_color
+from django.db import DatabaseError
+from django.utils import timezone
 
 from distillery_site import local
 from distillery_site.accounts import first_start
@@ -20,10 +23,12 @@ from distillery_site.alive import answers
 from distillery_site.celery import QUEUES
 from distillery_site.child import Child, Program
 from distillery_site.common.errors import BadInput, DistilleryError
+from distillery_site.common.runs import Run, RunState
 from distillery_site.embedded.home import LocalError
 
 NAMES = ("web", "engine", *QUEUES, "beat")
 STOP_SECONDS = (3.0, 5.0, 2.0)  # by stage: those who ask, those who work, those who answer
+HEAD_START = 15.0  # seconds in which the dashboard and the scoring process have the processors to themselves
 LOOK_EVERY, SERVICES_EVERY = 0.25, 3.0
 COLOURS = (36, 35, 32, 33, 34, 31, 96)
 
@@ -84,7 +89,8 @@ class Supervisor:
 
     def __init__(self, wanted: Sequence[Program], *, quiet: bool = False, say: Callable[[str], None] = print):
         self.say, self.folder = say, settings.VAR / "run"
-        self._stopping, self._speaking = threading.Event(), threading.Lock()
+        self._stopping, self._stopped = threading.Event(), threading.Event()
+        self._looking, self._speaking = threading.Lock(), threading.Lock()
         self._colour = supports_color()
         self.children = [Child(one, self.folder, settings.BASE_DIR, None if quiet else self._ear(one.name)) for one in wanted]
         self._keeper = threading.Thread(target=self._keep, name="supervisor", daemon=True)
@@ -102,9 +108,14 @@ class Supervisor:
         password = first_start()
         if password:
             self.say(f"Sign in as admin; this is shown only once, change it there. Its password: {password}")
-        for child in self.children:
+        first = [child for child in self.children if child.program.health]
+        for child in first:
             child.start()
         self._keeper.start()
+        self._wait_for(first, HEAD_START)
+        for child in self.children:
+            if child not in first:
+                child.start()
 
     def claim(self) -> None:
         """Refuse when another command keeps one of them; end what a killed one left behind."""
@@ -131,13 +142,20 @@ class Supervisor:
 
     def ready(self, timeout: float) -> None:
         """Wait until every program that has a health address answers; raises a sentence when one doesn't."""
-        deadline = time.monotonic() + timeout
-        for child in self.children:
-            while child.program.health and not answers(child.program.health):
+        late = self._wait_for([child for child in self.children if child.program.health], timeout)
+        if late:
+            where = "its lines above" if late.hear else late.log
+            raise LocalError(f"{late.program.name} does not answer at {late.program.health}: see {where}.")
+
+    def _wait_for(self, children: Sequence[Child], seconds: float) -> Child | None:
+        """Wait until these answer; returns the first that doesn't in time."""
+        deadline = time.monotonic() + seconds
+        for child in children:
+            while not answers(child.program.health, patience=10.0):
                 if time.monotonic() > deadline:
-                    where = child.log if child.hear is None else "its lines above"
-                    raise LocalError(f"{child.program.name} does not answer at {child.program.health}: see {where}.")
+                    return child
                 time.sleep(0.25)
+        return None
 
     def wait(self) -> None:
         """Until somebody calls stop, or a signal interrupts."""
@@ -147,8 +165,8 @@ class Supervisor:
     def stop(self) -> None:
         """Stop stage by stage, in ten seconds at most; what doesn't stop by then is killed with all it started."""
         self._stopping.set()
-        if self._keeper.is_alive():
-            self._keeper.join(10)
+        with self._looking:  # a program that is being started again just now is stopped with the others
+            pass
         for stage, seconds in enumerate(STOP_SECONDS):
             deadline = time.monotonic() + seconds
             children = [child for child in self.children if child.program.stage == stage]
@@ -156,23 +174,32 @@ class Supervisor:
                 child.ask_to_stop()
             for child in children:
                 child.insist(deadline)
+        if self._keeper.ident and settings.EMBEDDED_POSTGRES:
+            let_go()
         for child in self.children:
             child.release()
+        self._stopped.set()
 
     def rss_mb(self, name: str) -> float:
         """Resident memory of a program with all its processes, in MB."""
         return next(child.rss_mb() for child in self.children if child.program.name == name)
 
     def _keep(self) -> None:
+        """A program ends with the thread that started it, so this one outlives its last look until all are stopped."""
         next_look = time.monotonic() + SERVICES_EVERY
         while not self._stopping.wait(LOOK_EVERY):
-            for child in self.children:
-                news = child.keep()
-                if news:
-                    self._tell(child.program.name, news)
+            with self._looking:
+                self._look()
             if time.monotonic() > next_look:
                 self._keep_services()
                 next_look = time.monotonic() + SERVICES_EVERY
+        self._stopped.wait()
+
+    def _look(self) -> None:
+        for child in self.children:
+            news = "" if self._stopping.is_set() else child.keep()
+            if news:
+                self._tell(child.program.name, news)
 
     def _keep_services(self) -> None:
         wanted = (settings.VAR, settings.EMBEDDED_POSTGRES, settings.EMBEDDED_VALKEY)
@@ -194,3 +221,13 @@ class Supervisor:
             prefix = f"\033[{colour}m{prefix}\033[0m"
         with self._speaking:
             self.say(f"{prefix} {line}")
+
+
+def let_go() -> None:
+    """Make running runs due at once, for their workers are gone; anyone else keeps theirs with the next heartbeat."""
+    for model in apps.get_models():
+        if issubclass(model, Run):
+            try:
+                model.objects.filter(state=RunState.RUNNING).update(lease_until=timezone.now())
+            except DatabaseError:  # it went down before us; then the leases run out by themselves
+                return

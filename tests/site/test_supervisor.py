@@ -21,6 +21,7 @@ from distillery_site.child import Child, Program, end_orphan
 from distillery_site.common.errors import BadInput
 from distillery_site.embedded.home import LocalError
 from distillery_site.supervisor import Supervisor, programs
+from training.models import Dataset, TrainingRun
 
 ROOT = Path(__file__).resolve().parents[2]
 SLEEPER = "import time; print('awake', flush=True); time.sleep(60)"
@@ -39,6 +40,7 @@ pytestmark = pytest.mark.django_db
 def haste(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(children, "FIRST_WAIT", 0.1)
     monkeypatch.setattr(supervisor, "STOP_SECONDS", (0.5, 0.5, 0.5))
+    monkeypatch.setattr(supervisor, "HEAD_START", 0.1)
 
 
 class Watched:
@@ -111,6 +113,17 @@ def test_a_health_check_without_django_sees_what_runs(watched: Watched) -> None:
     assert not alive("label", running.folder)
 
 
+def test_what_was_started_again_is_asked_to_stop_like_the_rest(watched: Watched, tmp_path: Path) -> None:
+    code = f"import signal, sys, time; from pathlib import Path; goodbye = Path({str(tmp_path / 'goodbye')!r})\n"
+    code += "signal.signal(signal.SIGTERM, lambda *_: (goodbye.touch(), sys.exit())); print('armed', flush=True); time.sleep(60)"
+    running = watched.start(small("label", code))
+    watched.hears("armed")
+    os.kill(pid_of(running, "label"), signal.SIGKILL)
+    until(lambda: [line for line in watched.lines if "armed" in line][1:])
+    running.stop()
+    assert (tmp_path / "goodbye").exists()
+
+
 def test_it_waits_longer_each_time_for_what_cannot_start(watched: Watched) -> None:
     watched.start(small("label", "raise SystemExit(3)"))
     until(lambda: len([line for line in watched.lines if "status 3" in line]) >= 3)
@@ -181,6 +194,26 @@ def test_quiet_programs_write_to_a_file() -> None:
         until(lambda: "awake" in (running.folder / "label.log").read_text())
     finally:
         running.stop()
+
+
+def test_what_its_workers_held_is_due_at_once_when_it_stops(watched: Watched) -> None:
+    dataset = Dataset.objects.create(name="held", fingerprint="f" * 64, recipe={}, view={})
+    run = TrainingRun.objects.create(dataset=dataset, kind="ridge", model_name="held")
+    held = TrainingRun.objects.claim(run.pk)
+    assert held and not TrainingRun.objects.due().exists()
+    running = watched.start(small("gpu", SLEEPER))
+    running.stop()
+    assert TrainingRun.objects.due().get() == run
+
+
+def test_one_that_was_refused_lets_go_of_nothing(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched.start(small("gpu", SLEEPER))
+    monkeypatch.setattr(supervisor, "let_go", lambda: pytest.fail("The first one's runs are not ours."))
+    second = Supervisor([small("gpu", SLEEPER)], say=watched.lines.append)
+    with pytest.raises(LocalError):
+        second.start()
+    second.stop()
+    monkeypatch.undo()
 
 
 def test_services_that_are_gone_are_started_again(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
