@@ -1,6 +1,8 @@
 """The clock's only job: look for runs that are due and send them to their lanes."""
 
-from celery import shared_task
+from functools import partial
+
+from celery import Task, shared_task
 
 from distillery_site.common.runs import redispatch as send_due
 from labeling.models import LabelingRun
@@ -10,8 +12,14 @@ from scoring.tasks import benchmark
 from training.models import TrainingRun
 from training.tasks import train
 
+STALE_SECONDS = 10  # by then the clock has sent another; a busy lane drops these unread
+
+
+def _send(task: Task, pk: int) -> None:
+    task.apply_async((pk,), expires=STALE_SECONDS)
+
 
 @shared_task(name="distillery_site.redispatch")
 def redispatch() -> None:
     for model, task in ((LabelingRun, label), (TrainingRun, train), (Benchmark, benchmark)):
-        send_due(model, task.delay)
+        send_due(model, partial(_send, task))
