@@ -5,7 +5,8 @@ from typing import Any
 
 from django.db.models import Count
 
-from labeling.models import Article, OracleLabel, PrefilterVerdict
+from labeling.demo import articles as news
+from labeling.models import Article, LabelingItem, OracleLabel, PrefilterVerdict
 from scoring.models import Benchmark
 from training.models import Dataset, Kind, Split
 
@@ -37,19 +38,23 @@ def benchmark_of(dataset: Dataset, kind: str, split: str) -> Benchmark:
 
 def counts(dataset: Dataset) -> dict[str, int]:
     versions = dataset.versions
+    absent = LabelingItem.objects.filter(run__version__in=versions, state=LabelingItem.State.ABSENT)
     return {
-        "articles": Article.objects.count(),
+        "rows": news.ROWS,
+        "articles": Article.objects.filter(source=news.SOURCE).count(),
         "passed": PrefilterVerdict.objects.filter(policy=versions[0].policies.latest("number"), passed=True).count(),
         "labels": OracleLabel.objects.filter(version__in=versions).count(),
+        "without_a_recording": absent.values("article").distinct().count(),
         "in_data_set": dataset.items.count(),
     }
 
 
 def drops(dataset: Dataset) -> dict[str, int]:
-    """Articles that the first filter's prefilter kept from the oracle, by reason."""
+    """Rows of the source that never reached the oracle, by reason; those without a text were refused at import."""
     policy = dataset.versions[0].policies.latest("number")
     rows = PrefilterVerdict.objects.filter(policy=policy, passed=False)
-    return dict(rows.values_list("reason").annotate(n=Count("pk")).order_by("reason"))
+    by_reason = dict(rows.values_list("reason").annotate(n=Count("pk")).order_by("reason"))
+    return {"without_text": news.WITHOUT_TEXT, **by_reason}
 
 
 def by_filter(reports: dict[str, Benchmark]) -> dict[str, dict[str, float]]:
