@@ -37,17 +37,40 @@ admin.site.register(LabelingRun, RunAdmin)
 read_only(FilterVersion, "__str__", "rubric_hash", "created_at", filters=["filter"], related=["filter"])
 read_only(Policy, "__str__", "created_at", filters=["version__filter"], related=["version__filter"])
 read_only(
-    Article, "title", "source", "external_id", "published", "language", "words",
-    filters=["source", "language"], search=["title", "external_id"],
+    Article,
+    "title",
+    "source",
+    "external_id",
+    "published",
+    "language",
+    "words",
+    filters=["source", "language"],
+    search=["title", "external_id"],
 )
 read_only(PrefilterVerdict, "id", "policy_id", "article_id", "passed", "reason", "detail", filters=["passed", "reason"])
 read_only(Oracle, "name", "provider", "model", "identity")
 read_only(LabelingItem, "id", "run_id", "article_id", "state", "error_class", filters=["state", "error_class"])
 read_only(
-    OracleLabel, "id", "version", "article_id", "oracle", "reading", "cost_usd", "created_at",
-    filters=["version", "oracle", "reading"], related=["version__filter", "oracle"],
+    OracleLabel,
+    "id",
+    "version",
+    "article_id",
+    "oracle",
+    "reading",
+    "cost_usd",
+    "created_at",
+    filters=["version", "oracle", "reading"],
+    related=["version__filter", "oracle"],
 )
 read_only(
-    ReviewTask, "id", "version", "article_id", "reason", "priority", "done_at", filters=["reason"], related=["version__filter"],
+    ReviewTask,
+    "id",
+    "version",
+    "article_id",
+    "reason",
+    "priority",
+    "done_at",
+    filters=["reason"],
+    related=["version__filter"],
 )
 read_only(Review, "id", "task_id", "reviewer", "created_at", related=["reviewer"])

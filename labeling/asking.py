@@ -182,8 +182,13 @@ class Asking:
         text = article.rendered(self.version.view)
         system, user, schema = prompts.build(self.version.dimensions, self.version.prompt, text)
         question = Question(
-            article_key=f"{article.source}:{article.external_id}", text=text, system=system, user=user, schema=schema,
-            keys=tuple(self.version.keys), reading=self.run.reading,
+            article_key=f"{article.source}:{article.external_id}",
+            text=text,
+            system=system,
+            user=user,
+            schema=schema,
+            keys=tuple(self.version.keys),
+            reading=self.run.reading,
         )
         return Ask(item, question, request_hash, usd(self.oracle.worst_cost(question)))
 
@@ -233,11 +238,24 @@ class Asking:
     def _label(self, ask: Ask, answer: Judgement) -> OracleLabel:
         run, article, version = self.run, ask.item.article, self.version
         return OracleLabel(
-            run=run, version=version, article=article, oracle=run.oracle, reading=run.reading, scores=list(answer.scores),
-            reasoning=answer.reasoning, raw_answer=answer.raw.replace("\x00", ""), flags=list(answer.flags),
-            text_sha256=article.text_sha256, rubric_hash=version.rubric_hash, request_hash=ask.request_hash,
-            request_id=answer.request_id[:120], response_model=answer.model[:120], input_tokens=answer.input_tokens,
-            output_tokens=answer.output_tokens, cost_usd=usd(answer.cost_usd), seconds=answer.seconds,
+            run=run,
+            version=version,
+            article=article,
+            oracle=run.oracle,
+            reading=run.reading,
+            scores=list(answer.scores),
+            reasoning=answer.reasoning,
+            raw_answer=answer.raw.replace("\x00", ""),
+            flags=list(answer.flags),
+            text_sha256=article.text_sha256,
+            rubric_hash=version.rubric_hash,
+            request_hash=ask.request_hash,
+            request_id=answer.request_id[:120],
+            response_model=answer.model[:120],
+            input_tokens=answer.input_tokens,
+            output_tokens=answer.output_tokens,
+            cost_usd=usd(answer.cost_usd),
+            seconds=answer.seconds,
         )
 
     def _store(self, settled: Settled, replies: list[Reply]) -> None:

@@ -12,7 +12,13 @@ from labeling.models import Article, FilterVersion, Oracle, OracleLabel
 
 
 def import_external_labels(
-    *, version: FilterVersion, oracle: Oracle, source: str, rows: Iterable[Row], reading: int = 1, actor: Any = None,
+    *,
+    version: FilterVersion,
+    oracle: Oracle,
+    source: str,
+    rows: Iterable[Row],
+    reading: int = 1,
+    actor: Any = None,
     on_progress: Callable[[int], Any] | None = None,
 ) -> ImportReport:
     """Keep the `scores` ({dimension: 0–10 or null}) and `reasoning` of rows as labels of a named external oracle.
@@ -69,9 +75,16 @@ def external_label(version: FilterVersion, oracle: Oracle, article: Article, rea
     if missing := [key for key in version.keys if key not in scores]:
         raise Rejected("bad scores", f"there is no score for {', '.join(missing)}.")
     return OracleLabel(
-        version=version, article=article, oracle=oracle, reading=reading, scores=checked_scores(version, scores),
-        reasoning=text_of(row, "reasoning"), text_sha256=article.text_sha256, rubric_hash=version.rubric_hash,
-        request_hash=OracleLabel.request_hash_of(article.text_sha256, version, oracle, reading), response_model=oracle.model,
+        version=version,
+        article=article,
+        oracle=oracle,
+        reading=reading,
+        scores=checked_scores(version, scores),
+        reasoning=text_of(row, "reasoning"),
+        text_sha256=article.text_sha256,
+        rubric_hash=version.rubric_hash,
+        request_hash=OracleLabel.request_hash_of(article.text_sha256, version, oracle, reading),
+        response_model=oracle.model,
     )
 
 

@@ -32,7 +32,11 @@ class FilterField(forms.ModelChoiceField):
 
 class BudgetForm(forms.Form):
     budget_usd = forms.DecimalField(
-        min_value=Decimal("0.01"), max_digits=12, decimal_places=6, required=False, label="Cap in USD",
+        min_value=Decimal("0.01"),
+        max_digits=12,
+        decimal_places=6,
+        required=False,
+        label="Cap in USD",
         error_messages={"invalid": "The cap must be an amount in dollars, such as 5."},
     )
 
@@ -44,7 +48,10 @@ class LabelForm(BudgetForm):
     oracle = forms.ChoiceField(choices=PROVIDERS)
     model = forms.CharField(required=False, max_length=120, help_text="Empty: the provider's usual one.")
     size = forms.IntegerField(
-        min_value=1, required=False, label="How many articles", help_text="Empty: all that passed the prefilter.",
+        min_value=1,
+        required=False,
+        label="How many articles",
+        help_text="Empty: all that passed the prefilter.",
     )
     seed = forms.IntegerField(min_value=0, initial=0, help_text="The same seed draws the same articles.")
     reading = forms.IntegerField(min_value=1, max_value=9, initial=1, help_text="2 asks again about articles it has read once.")
@@ -66,10 +73,18 @@ class LabelForm(BudgetForm):
         version, reading = values["filter"].latest, values["reading"]
         oracle = services.get_oracle(provider=values["oracle"], model=values["model"])
         articles = services.sample_articles(
-            policy=latest_policy(version), size=values["size"], seed=values["seed"], read_by=oracle if reading > 1 else None,
+            policy=latest_policy(version),
+            size=values["size"],
+            seed=values["seed"],
+            read_by=oracle if reading > 1 else None,
         )
         return services.start_labeling(
-            version=version, oracle=oracle, articles=articles, reading=reading, budget_usd=values["budget_usd"], actor=actor,
+            version=version,
+            oracle=oracle,
+            articles=articles,
+            reading=reading,
+            budget_usd=values["budget_usd"],
+            actor=actor,
         )
 
 
@@ -79,7 +94,9 @@ class ImportForm(forms.Form):
     file = forms.FileField(help_text="JSONL or CSV with id, title, text (or content), url, source, published_date, language.")
     source = forms.CharField(max_length=80, help_text="Where these articles come from; rows with a source of their own keep it.")
     filter = FilterField(
-        required=False, empty_label="the file has no scores", label="Scores belong to",
+        required=False,
+        empty_label="the file has no scores",
+        label="Scores belong to",
         help_text="Rows may carry scores ({dimension: 0–10}) and reasoning from an oracle asked elsewhere.",
     )
     oracle = forms.CharField(max_length=120, required=False, label="Who gave these scores")
@@ -108,7 +125,11 @@ class ImportForm(forms.Form):
             if values["filter"]:
                 oracle = services.get_oracle(provider=services.EXTERNAL, model=values["oracle"])
                 reports["labels"] = services.import_external_labels(
-                    version=values["filter"].latest, oracle=oracle, source=values["source"], rows=read_rows(path), actor=actor,
+                    version=values["filter"].latest,
+                    oracle=oracle,
+                    source=values["source"],
+                    rows=read_rows(path),
+                    actor=actor,
                 )
         return reports
 

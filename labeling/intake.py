@@ -118,8 +118,14 @@ def article_from(row: dict[str, Any], source: str) -> Article:
         raise Rejected("too long", f"article {external_id!r} has more than {limits}.")
     published = _date(text_of(row, "published_date", "published"))
     return Article(
-        source=(text_of(row, "source") or source)[:80], external_id=external_id, title=title, text=text, published=published,
-        url=text_of(row, "url", "link")[:2000], language=text_of(row, "language")[:8].lower(), words=count_words(text),
+        source=(text_of(row, "source") or source)[:80],
+        external_id=external_id,
+        title=title,
+        text=text,
+        published=published,
+        url=text_of(row, "url", "link")[:2000],
+        language=text_of(row, "language")[:8].lower(),
+        words=count_words(text),
         text_sha256=Article.hash_of(title, published, text),
     )
 

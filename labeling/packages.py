@@ -163,7 +163,7 @@ def _contradictions(package: FilterPackage) -> Iterator[str]:
         yield f"view.fields knows {', '.join(VIEW_FIELDS)}, not {', '.join(unknown)}."
     for dimension in package.dimensions:
         if bad := sorted(anchor for anchor in dimension.anchors if not ANCHOR.match(anchor)):
-            yield f"{dimension.key}: anchors are scores such as \"3\" or \"9-10\", not {', '.join(bad)}."
+            yield f'{dimension.key}: anchors are scores such as "3" or "9-10", not {", ".join(bad)}.'
     yield from _bad_patterns(package)
 
 

@@ -28,7 +28,10 @@ def review_disagreements(*, version: FilterVersion, oracle: Oracle, limit: int =
     articles = Article.objects.in_bulk([article for _, article in differences])
     return [
         open_review(
-            version=version, article=articles[pk], reason=ReviewTask.Reason.READINGS, priority=difference,
+            version=version,
+            article=articles[pk],
+            reason=ReviewTask.Reason.READINGS,
+            priority=difference,
             detail=f"The oracle's two readings differ by {difference:.2f} on average over {len(version.keys)} dimensions.",
         )
         for difference, pk in differences

@@ -40,9 +40,21 @@ from labeling.prefilter import Rules, Verdict, judge
 from labeling.reviews import open_review, repeat_pairs, review_disagreements, submit_review
 
 __all__ = [
-    "ImportReport", "cancel_labeling", "get_oracle", "import_articles", "import_external_labels", "import_package",
-    "open_review", "repeat_pairs", "resume_labeling", "review_disagreements", "run_labeling", "run_prefilter",
-    "sample_articles", "start_labeling", "submit_review",
+    "ImportReport",
+    "cancel_labeling",
+    "get_oracle",
+    "import_articles",
+    "import_external_labels",
+    "import_package",
+    "open_review",
+    "repeat_pairs",
+    "resume_labeling",
+    "review_disagreements",
+    "run_labeling",
+    "run_prefilter",
+    "sample_articles",
+    "start_labeling",
+    "submit_review",
 ]
 
 log = logging.getLogger(__name__)
@@ -142,7 +154,12 @@ def get_oracle(
 
 @transaction.atomic
 def start_labeling(
-    *, version: FilterVersion, oracle: Oracle, articles: Sequence[int], reading: int = 1, budget_usd: Decimal | None = None,
+    *,
+    version: FilterVersion,
+    oracle: Oracle,
+    articles: Sequence[int],
+    reading: int = 1,
+    budget_usd: Decimal | None = None,
     actor: Any = None,
 ) -> LabelingRun:
     """A queued run over these articles (primary keys). A paid oracle needs a cap in USD."""

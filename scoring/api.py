@@ -22,10 +22,15 @@ from training.models import Deployment, ModelOutput, ModelVersion
 __all__ = ["FiltersView", "ModelsView", "ScoreView", "errors"]
 
 REFUSALS = {
-    400: "Invalid JSON, an empty article, an unknown field.", 401: "No key, or one that is wrong, expired or revoked.",
-    403: "The account's role is too low.", 404: "No such filter.", 409: "Nothing serves this filter under this alias.",
-    413: "Too many articles, an article that is too long, or a body that is too large.", 415: "The body is not JSON.",
-    429: "Too much is waiting; Retry-After tells when to come back.", 502: "The scoring process refused its model.",
+    400: "Invalid JSON, an empty article, an unknown field.",
+    401: "No key, or one that is wrong, expired or revoked.",
+    403: "The account's role is too low.",
+    404: "No such filter.",
+    409: "Nothing serves this filter under this alias.",
+    413: "Too many articles, an article that is too long, or a body that is too large.",
+    415: "The body is not JSON.",
+    429: "Too much is waiting; Retry-After tells when to come back.",
+    502: "The scoring process refused its model.",
     503: "The scoring process does not answer; Retry-After tells when to come back.",
 }
 
@@ -98,7 +103,11 @@ class ScoreView(APIView):
             bounds = {"text": {"pattern": r"\S"}}
 
             id = Text(
-                required=False, allow_null=True, allow_blank=True, trim_whitespace=False, max_length=200,
+                required=False,
+                allow_null=True,
+                allow_blank=True,
+                trim_whitespace=False,
+                max_length=200,
                 help_text="Comes back with the scores.",
             )
             title = Text(required=False, allow_blank=True, default="")
@@ -141,7 +150,8 @@ class ScoreView(APIView):
         results = Result(many=True, help_text="In the order of the articles.")
 
     @extend_schema(
-        operation_id="score", request=Input,
+        operation_id="score",
+        request=Input,
         responses={200: Output, **refusals(400, 401, 403, 404, 409, 413, 415, 429, 502, 503)},
     )
     def post(self, request: Request) -> Response:

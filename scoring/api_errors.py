@@ -70,7 +70,7 @@ def _body(code: str, message: str, problems: list[str] | None = None) -> dict[st
 
 
 def _sentences(detail: Any, path: str = "") -> Iterator[str]:
-    """"articles[0].text: This field may not be blank." out of DRF's nested dicts, whose whole numbers are places."""
+    """ "articles[0].text: This field may not be blank." out of DRF's nested dicts, whose whole numbers are places."""
     if isinstance(detail, dict):
         for key, value in detail.items():
             step = "" if key == api_settings.NON_FIELD_ERRORS_KEY else f"[{key}]" if isinstance(key, int) else f".{key}"

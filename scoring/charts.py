@@ -27,9 +27,14 @@ def track_svg(track: Track, *, large: bool = False) -> SafeString:
     middle, reach = (22.0, 8.0) if large else (9.0, 6.0)
     drawn = [line(0, middle, 1, middle, "track-rail"), *(line(end, middle - 4, end, middle + 4, "track-end") for end in (0, 1))]
     if finite(track.constant):
-        drawn += [*_band(track, middle, reach), *_travelled(track, middle), *_ridge(track, middle, reach),
-                  *_diamond(track, track.challenger, middle, "challenger", large), *_whisker(track, middle),
-                  *_diamond(track, track.mae, middle, "champion", large)]
+        drawn += [
+            *_band(track, middle, reach),
+            *_travelled(track, middle),
+            *_ridge(track, middle, reach),
+            *_diamond(track, track.challenger, middle, "challenger", large),
+            *_whisker(track, middle),
+            *_diamond(track, track.mae, middle, "champion", large),
+        ]
     marks = el("g", *drawn, class_="track-pale" if track.few else None)
     if large:
         return picture(marks, *_numbers(track), title=track.sentence, class_="track track-large", height=44)
@@ -57,8 +62,14 @@ def _band(track: Track, middle: float, reach: float) -> list[SafeString]:
 
 
 def _hatched(name: str, x: float, width: float, middle: float, reach: float) -> list[SafeString]:
-    stripes = el("pattern", el("path", d="M-1 1l2-2M0 5l5-5M4 6l2-2", class_="track-hatch"),
-                 id=name, width=5, height=5, patternUnits="userSpaceOnUse")
+    stripes = el(
+        "pattern",
+        el("path", d="M-1 1l2-2M0 5l5-5M4 6l2-2", class_="track-hatch"),
+        id=name,
+        width=5,
+        height=5,
+        patternUnits="userSpaceOnUse",
+    )
     box: dict[str, str | float] = {"x": percent(x), "width": percent(width), "y": middle - reach, "height": 2 * reach}
     return [el("defs", stripes), el("rect", class_="track-band", **box), el("rect", fill=f"url(#{name})", **box)]
 
@@ -156,8 +167,10 @@ def scatter_svg(label: str, pairs: Iterable[tuple[float, float]], *, top: float 
     ticks = [
         tick
         for value in (0, top / 2, top)
-        for tick in (el("text", num(value), x=place(value), y=103, text_anchor="middle"),
-                     el("text", num(value), x=3, y=103 - place(value), text_anchor="end"))
+        for tick in (
+            el("text", num(value), x=place(value), y=103, text_anchor="middle"),
+            el("text", num(value), x=3, y=103 - place(value), text_anchor="end"),
+        )
     ]
     title = f"{label}: predicted against the oracle's score, {len(known):,} articles"
     return picture(*frame, *bubbles, *ticks, title=title, class_="scatter", height=110, view_box="-8 0 108 106")

@@ -168,8 +168,13 @@ def version_table(filter_: Filter, split: str = "test") -> Table:
 
 
 def track(
-    report: Report, filter_slug: str, dimension: str | None = None, *,
-    ridge: Report | None = None, challenger: Report | None = None, label: str = "",
+    report: Report,
+    filter_slug: str,
+    dimension: str | None = None,
+    *,
+    ridge: Report | None = None,
+    challenger: Report | None = None,
+    label: str = "",
 ) -> Track | None:
     """Numbers of one track, or of the mean over a filter's dimensions; None where the report has no such figures."""
     figures = _figures(report, filter_slug, dimension)
@@ -179,10 +184,20 @@ def track(
     low, high = figures["mae_ci"]
     repeat_low, repeat_high = repeat["ci"]
     return Track(
-        label=label or dimension or filter_slug, n=figures["n"], few=figures.get("few", False), n_ge_5=figures.get("n_ge_5"),
-        constant=figures["constant_mae"], mae=figures["mae"], low=low, high=high, travelled=figures["skill"] or 0.0,
-        repeat=repeat["mae"], repeat_low=repeat_low, repeat_high=repeat_high,
-        ridge=_mae(ridge, filter_slug, dimension), challenger=_mae(challenger, filter_slug, dimension),
+        label=label or dimension or filter_slug,
+        n=figures["n"],
+        few=figures.get("few", False),
+        n_ge_5=figures.get("n_ge_5"),
+        constant=figures["constant_mae"],
+        mae=figures["mae"],
+        low=low,
+        high=high,
+        travelled=figures["skill"] or 0.0,
+        repeat=repeat["mae"],
+        repeat_low=repeat_low,
+        repeat_high=repeat_high,
+        ridge=_mae(ridge, filter_slug, dimension),
+        challenger=_mae(challenger, filter_slug, dimension),
     )
 
 
@@ -262,8 +277,14 @@ def _version_row(benchmark: Benchmark, version: FilterVersion, aliases: list[str
 
 
 def _report_row(
-    kind: str, label: str, report: Report, version: FilterVersion, cell: Any,
-    benchmark: Benchmark | None = None, aliases: Iterable[str] = (), comparable: bool = True,
+    kind: str,
+    label: str,
+    report: Report,
+    version: FilterVersion,
+    cell: Any,
+    benchmark: Benchmark | None = None,
+    aliases: Iterable[str] = (),
+    comparable: bool = True,
 ) -> Row:
     slug = version.filter.slug
     cells = [cell(_figures(report, slug, key)) for key in version.keys]

@@ -48,7 +48,10 @@ class KeyForm(forms.Form):
     name = forms.CharField(max_length=100, help_text="Which program will use it, so that you know it again.")
     days = forms.TypedChoiceField(
         choices=[("90", "90 days"), ("365", "a year"), ("30", "30 days"), ("", "until it is revoked")],
-        coerce=int, empty_value=None, required=False, label="Valid for",
+        coerce=int,
+        empty_value=None,
+        required=False,
+        label="Valid for",
     )
 
 

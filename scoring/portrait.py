@@ -89,10 +89,14 @@ def portrait(model: ModelVersion, version: FilterVersion) -> Portrait:
     measured = [_Measured.of(benchmark) for benchmark in (test, val) if benchmark]
     dimensions = list(_dimensions(version, test, other, measured))
     return Portrait(
-        version=version, aliases=[alias for alias, served in aliases.items() if served == model],
-        champion=aliases.get(CHAMPION), challenger=aliases.get(CHALLENGER), rival=rival if other else None,
+        version=version,
+        aliases=[alias for alias, served in aliases.items() if served == model],
+        champion=aliases.get(CHAMPION),
+        challenger=aliases.get(CHALLENGER),
+        rival=rival if other else None,
         mean=figures.mean_track(test, version.filter, other) if test else None,
-        mean_lines=list(_lines(version.filter.slug, None, measured)), dimensions=dimensions,
+        mean_lines=list(_lines(version.filter.slug, None, measured)),
+        dimensions=dimensions,
         bands_top=ceiling(band.mae for dimension in dimensions for band in dimension.bands if band.n),
     )
 
@@ -115,8 +119,12 @@ def _dimensions(
         key = dimension["key"]
         shown = (_figures(test.report, slug, key) if test else None) or {}
         yield Dimension(
-            key=key, name=dimension["name"], track=tracks.get(key), lines=list(_lines(slug, key, measured)),
-            scatter=scatters.get((slug, key)), bands=[_band(band) for band in shown.get("bands", [])],
+            key=key,
+            name=dimension["name"],
+            track=tracks.get(key),
+            lines=list(_lines(slug, key, measured)),
+            scatter=scatters.get((slug, key)),
+            bands=[_band(band) for band in shown.get("bands", [])],
         )
 
 

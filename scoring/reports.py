@@ -114,10 +114,15 @@ def _output(rows: Rows, column: int, constant: float, readings: _Readings) -> di
     own = metrics.best_constant(truth)
     return {
         **asdict(output),
-        "n": metrics.count(truth, predicted), "n_ge_5": high, "few": high < ENOUGH_HIGH_SCORES,
-        "rmse": _number(metrics.rmse(truth, predicted)), "bias": _number(metrics.bias(truth, predicted)),
-        "pearson": _number(metrics.pearson(truth, predicted)), "spearman": _number(metrics.spearman(truth, predicted)),
-        "constant": _number(constant), "own_constant": _number(own),
+        "n": metrics.count(truth, predicted),
+        "n_ge_5": high,
+        "few": high < ENOUGH_HIGH_SCORES,
+        "rmse": _number(metrics.rmse(truth, predicted)),
+        "bias": _number(metrics.bias(truth, predicted)),
+        "pearson": _number(metrics.pearson(truth, predicted)),
+        "spearman": _number(metrics.spearman(truth, predicted)),
+        "constant": _number(constant),
+        "own_constant": _number(own),
         **_errors(truth, predicted, np.full_like(truth, constant), np.full_like(truth, own)),
         "clipped_share": _number(metrics.clip(rows.raw[:, column])[1]),
         "bands": [{key: _number(value) for key, value in asdict(band).items()} for band in metrics.bands(truth, predicted)],
@@ -143,9 +148,12 @@ def _errors(truth: Floats, predicted: Floats, constant: Floats, own: Floats) -> 
     ours, constants, owns = (metrics.absolute_errors(truth, what) for what in (predicted, constant, own))
     error, skill = metrics.bootstrap_mae(ours), metrics.bootstrap_skill(ours, constants)
     return {
-        "mae": _number(error.value), "mae_ci": _bounds(error),
-        "constant_mae": _number(metrics.mean_of_columns(constants)), "own_constant_mae": _number(metrics.mean_of_columns(owns)),
-        "skill": _number(skill.value), "skill_ci": _bounds(skill),
+        "mae": _number(error.value),
+        "mae_ci": _bounds(error),
+        "constant_mae": _number(metrics.mean_of_columns(constants)),
+        "own_constant_mae": _number(metrics.mean_of_columns(owns)),
+        "skill": _number(skill.value),
+        "skill_ci": _bounds(skill),
     }
 
 

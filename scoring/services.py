@@ -161,8 +161,12 @@ def serving(filter_: Filter, alias: str = Deployment.Alias.CHAMPION) -> ModelVer
 
 
 def score_articles(
-    *, filter: Filter, articles: Sequence[Article], alias: str = Deployment.Alias.CHAMPION,  # noqa: A002
-    model: ModelVersion | None = None, through: Engine | None = None,
+    *,
+    filter: Filter,
+    articles: Sequence[Article],
+    alias: str = Deployment.Alias.CHAMPION,  # noqa: A002
+    model: ModelVersion | None = None,
+    through: Engine | None = None,
 ) -> list[Scored]:
     """Score articles, stored or not, as their version's view shows them. Raises NoModel, BadInput or EngineError."""
     model = model or serving(filter, alias)
@@ -197,7 +201,13 @@ def push_worst(*, benchmark: Benchmark, limit: int = 10) -> list[ReviewTask]:
     for version in benchmark.dataset.versions:
         for worst in worst_articles(benchmark, limit, version.filter.slug):
             detail = f"{benchmark.model} is off by {worst.error:.1f} points on average."
-            tasks.append(open_review(
-                version=version, article=worst.article, reason=ReviewTask.Reason.WORST, detail=detail, priority=worst.error,
-            ))
+            tasks.append(
+                open_review(
+                    version=version,
+                    article=worst.article,
+                    reason=ReviewTask.Reason.WORST,
+                    detail=detail,
+                    priority=worst.error,
+                )
+            )
     return tasks

@@ -35,8 +35,13 @@ class Child:
         leash = [sys.executable, "-m", "training.leash", str(os.getpid())]
         with (folder / "stderr.log").open("ab") as log:
             process = subprocess.Popen(
-                [*leash, *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
-                cwd=cwd, env=dict(env), start_new_session=True,
+                [*leash, *command],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd=cwd,
+                env=dict(env),
+                start_new_session=True,
             )
         note = {"host": platform.node(), "pid": process.pid, "created": psutil.Process(process.pid).create_time()}
         (folder / "child.json").write_text(json.dumps(note))

@@ -64,11 +64,21 @@ def freeze(
     splits = split_by_cluster(clusters, fractions, seed)
     on_stage("writing and counting leaks")
     recipe = {
-        "seed": seed, "size": size, "fractions": list(fractions), "near_duplicate_threshold": threshold,
-        "oracle": oracle.pk, "oracle_identity": oracle.identity, "reading": reading,
+        "seed": seed,
+        "size": size,
+        "fractions": list(fractions),
+        "near_duplicate_threshold": threshold,
+        "oracle": oracle.pk,
+        "oracle_identity": oracle.identity,
+        "reading": reading,
     }
     draft = Dataset(
-        name=name, recipe=recipe, view=versions[0].view, notes=notes, clusters=len(set(clusters)), created_by=actor,
+        name=name,
+        recipe=recipe,
+        view=versions[0].view,
+        notes=notes,
+        clusters=len(set(clusters)),
+        created_by=actor,
         fingerprint=_fingerprint(versions, rows, splits),
     )
     return _store(draft, versions, rows, clusters, splits)
@@ -208,8 +218,12 @@ def _store(
     DatasetFilter.objects.bulk_create(DatasetFilter(dataset=draft, version=v, position=i) for i, v in enumerate(versions))
     items = (
         DatasetItem(
-            dataset=draft, article_id=row.article_id, split=split, cluster=number,
-            targets=list(row.targets), text_sha256=text_hash(row.text),
+            dataset=draft,
+            article_id=row.article_id,
+            split=split,
+            cluster=number,
+            targets=list(row.targets),
+            text_sha256=text_hash(row.text),
         )
         for row, number, split in zip(rows, clusters, splits, strict=True)
     )
@@ -266,6 +280,9 @@ def export(dataset: Dataset, directory: Path) -> None:
 
 def _example(item: DatasetItem, text: str) -> Example:
     return Example(
-        id=f"{item.article.source}:{item.article.external_id}", text=text, targets=tuple(item.targets),
-        split="train" if item.split == Split.TRAIN else "val", weight=item.weight,
+        id=f"{item.article.source}:{item.article.external_id}",
+        text=text,
+        targets=tuple(item.targets),
+        split="train" if item.split == Split.TRAIN else "val",
+        weight=item.weight,
     )

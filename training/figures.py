@@ -122,7 +122,11 @@ def run_curve(run: TrainingRun) -> RunCurve:
     names = columns(run.dataset)
     epochs = [
         EpochRow(
-            number=row.number, val_mae=row.val_mae, train_mae=row.train_mae, chosen=row.chosen, seconds=row.seconds,
+            number=row.number,
+            val_mae=row.val_mae,
+            train_mae=row.train_mae,
+            chosen=row.chosen,
+            seconds=row.seconds,
             by_output=tuple(zip(names, row.val_mae_by_output, strict=False)),
         )
         for row in run.epochs.all()
@@ -172,8 +176,13 @@ def _dimension(column: Column, bins: list[tuple[int, int, float, int, int]], art
         counts[place] = count
     n, zeros = sum(counts), sum(row[3] for row in bins)
     return DimensionRow(
-        column=column, n=n, missing=articles - n, n_ge_5=sum(row[4] for row in bins), counts=counts,
-        mean=sum(row[2] for row in bins) / n if n else None, zero_share=zeros / n if n else 0.0,
+        column=column,
+        n=n,
+        missing=articles - n,
+        n_ge_5=sum(row[4] for row in bins),
+        counts=counts,
+        mean=sum(row[2] for row in bins) / n if n else None,
+        zero_share=zeros / n if n else 0.0,
     )
 
 

@@ -31,7 +31,9 @@ class FreezeForm(forms.Form):
 
     name = forms.SlugField(max_length=80, help_text="Letters, digits, hyphens and underscores; it can't be changed later.")
     versions = forms.ModelMultipleChoiceField(
-        FilterVersion.objects.none(), label="Filters", widget=forms.CheckboxSelectMultiple,
+        FilterVersion.objects.none(),
+        label="Filters",
+        widget=forms.CheckboxSelectMultiple,
         help_text="One student can learn several filters at once, if they show their readers the same part of an article.",
     )
     oracle = forms.ModelChoiceField(Oracle.objects.order_by("pk"), empty_label=None, help_text="Whose labels are the targets.")
@@ -66,18 +68,24 @@ class TrainForm(forms.Form):
             (Kind.LORA, "LoRA: adapts a pretrained language model; minutes to hours"),
             (Kind.STACK, "stack: weighs the answers of other students; seconds"),
         ],
-        widget=forms.RadioSelect, initial=Kind.RIDGE,
+        widget=forms.RadioSelect,
+        initial=Kind.RIDGE,
     )
     preset = forms.ChoiceField(choices=PRESETS, required=False, help_text="For LoRA only.")
     parents = forms.ModelMultipleChoiceField(
-        ModelVersion.objects.order_by("-pk"), required=False, label="Members", widget=forms.CheckboxSelectMultiple,
+        ModelVersion.objects.order_by("-pk"),
+        required=False,
+        label="Members",
+        widget=forms.CheckboxSelectMultiple,
         help_text="For a stack only. None chosen: the newest ridge and LoRA students of the data set.",
     )
     name = forms.SlugField(
         max_length=80, required=False, label="Name of the student", help_text="Empty: named after the data set and the kind."
     )
     config = forms.CharField(
-        required=False, label="Other options", widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "class": "code"}),
+        required=False,
+        label="Other options",
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "class": "code"}),
         help_text='As JSON, where they differ from the preset: {"epochs": 2, "max_tokens": 128}.',
     )
 

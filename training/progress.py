@@ -50,8 +50,13 @@ class Recorder:
         self.run.loss_curve = thinned([*curve, [step, event["loss"]]])
         speed = event.get("tokens_per_s")
         self._changes |= {
-            "step": step, "steps": steps, "progress_done": step, "progress_total": steps, "epoch_now": event["epoch"],
-            "eta_s": event.get("eta_s"), "loss_curve": self.run.loss_curve,
+            "step": step,
+            "steps": steps,
+            "progress_done": step,
+            "progress_total": steps,
+            "epoch_now": event["epoch"],
+            "eta_s": event.get("eta_s"),
+            "loss_curve": self.run.loss_curve,
             "stage": f"training, {speed:,.0f} tokens a second" if speed else "training",
         }
 

@@ -75,8 +75,14 @@ def _add(run: TrainingRun, folder: Path, sha256: str) -> ModelVersion:
     outputs = run.dataset.outputs
     _check_outputs(manifest, [(version.filter.slug, version.number, key) for version, key in outputs])
     model = ModelVersion.objects.create(
-        name=run.model_name, number=int(folder.name[1:]), kind=run.kind, run=run, dataset=run.dataset,
-        manifest_sha256=sha256, manifest=manifest, val_mae=manifest["metrics"]["val_mae"],
+        name=run.model_name,
+        number=int(folder.name[1:]),
+        kind=run.kind,
+        run=run,
+        dataset=run.dataset,
+        manifest_sha256=sha256,
+        manifest=manifest,
+        val_mae=manifest["metrics"]["val_mae"],
     )
     ModelOutput.objects.bulk_create(
         ModelOutput(model=model, position=place, version=version, dimension=key) for place, (version, key) in enumerate(outputs)

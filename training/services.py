@@ -30,7 +30,15 @@ RETRY_SECONDS = 30
 KILLED_RETRY_SECONDS = 5
 TICK_SECONDS = 0.5
 _PASSED_ON = (
-    "PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "PYTHONPATH",
+    "LD_LIBRARY_PATH",
+    "CUDA_VISIBLE_DEVICES",
+    "OMP_NUM_THREADS",
 )
 
 
@@ -206,8 +214,12 @@ def _environment() -> dict[str, str]:
     """What the training process needs, and no key or address that it doesn't."""
     cache = Path(settings.VAR) / "cache"
     fixed = {
-        "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1",
-        "HF_HOME": str(cache / "hf"), "MPLCONFIGDIR": str(cache / "matplotlib"),
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONUNBUFFERED": "1",
+        "HF_HOME": str(cache / "hf"),
+        "MPLCONFIGDIR": str(cache / "matplotlib"),
     }
     return {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | fixed
 

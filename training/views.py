@@ -27,13 +27,17 @@ def datasets(request: HttpRequest) -> HttpResponse:
 
 def dataset(request: HttpRequest, name: str) -> HttpResponse:
     found = get_object_or_404(Dataset, name=name)
-    return render(request, "training/dataset.html", {
-        "dataset": found,
-        "table": figures.dataset_table(found),
-        "oracle": Oracle.objects.filter(pk=found.recipe.get("oracle")).first(),
-        "runs": found.training_runs.newest().select_related("result"),
-        "command": freeze_command(found),
-    })
+    return render(
+        request,
+        "training/dataset.html",
+        {
+            "dataset": found,
+            "table": figures.dataset_table(found),
+            "oracle": Oracle.objects.filter(pk=found.recipe.get("oracle")).first(),
+            "runs": found.training_runs.newest().select_related("result"),
+            "command": freeze_command(found),
+        },
+    )
 
 
 def dataset_new(request: HttpRequest) -> HttpResponse:

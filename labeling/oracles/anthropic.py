@@ -61,8 +61,16 @@ class AnthropicOracle:
             raise reply.problem
         parsed = _parse(reply, question)
         return Judgement(
-            parsed.scores, parsed.reasoning, reply.text, reply.message.model, reply.tokens.input, reply.tokens.output,
-            reply.cost, time.monotonic() - start, reply.request_id, parsed.flags,
+            parsed.scores,
+            parsed.reasoning,
+            reply.text,
+            reply.message.model,
+            reply.tokens.input,
+            reply.tokens.output,
+            reply.cost,
+            time.monotonic() - start,
+            reply.request_id,
+            parsed.flags,
         )
 
     async def aclose(self) -> None:

@@ -63,8 +63,17 @@ class OracleError(DistilleryError):
     cost_usd is what the failed call cost; `lost` says that the reply never came, so the call may have been billed.
     """
 
-    def __init__(self, kind: str, message: str, *, category: str = "", retry_after: float | None = None,
-                 raw: str = "", cost_usd: Decimal = ZERO, lost: bool = False):
+    def __init__(
+        self,
+        kind: str,
+        message: str,
+        *,
+        category: str = "",
+        retry_after: float | None = None,
+        raw: str = "",
+        cost_usd: Decimal = ZERO,
+        lost: bool = False,
+    ):
         super().__init__(message)
         self.kind, self.category, self.retry_after = kind, category, retry_after
         self.raw, self.cost_usd, self.lost = raw, cost_usd, lost

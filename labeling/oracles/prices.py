@@ -46,7 +46,9 @@ class Prices:
         from genai_prices import Usage, calc_price
 
         usage = Usage(  # input_tokens is the total here, where Anthropic's own count leaves the cached ones out
-            input_tokens=tokens.input, cache_read_tokens=tokens.cache_read, cache_write_tokens=tokens.cache_write,
+            input_tokens=tokens.input,
+            cache_read_tokens=tokens.cache_read,
+            cache_write_tokens=tokens.cache_write,
             output_tokens=tokens.output,
         )
         try:

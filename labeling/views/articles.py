@@ -19,11 +19,18 @@ def articles(request: HttpRequest) -> HttpResponse:
     policy = latest_policy(version)
     narrowing = Narrowing.of(request.GET)
     page = page_of(narrowing.apply(version, policy), request.GET.get("page"))
-    return render(request, "labeling/articles.html", {
-        "page": page, "lines": lines(page, version, policy), "narrowing": narrowing, "version": version,
-        "facets": article_facets(narrowing.searched(), policy),
-        "names": [dimension["name"] for dimension in version.dimensions] if version else [],
-    })
+    return render(
+        request,
+        "labeling/articles.html",
+        {
+            "page": page,
+            "lines": lines(page, version, policy),
+            "narrowing": narrowing,
+            "version": version,
+            "facets": article_facets(narrowing.searched(), policy),
+            "names": [dimension["name"] for dimension in version.dimensions] if version else [],
+        },
+    )
 
 
 def article(request: HttpRequest, pk: int) -> HttpResponse:
@@ -31,9 +38,17 @@ def article(request: HttpRequest, pk: int) -> HttpResponse:
     filters = judged(found, current_filter(request))
     limit = filters[0].version.view["max_words"] if filters else found.words
     seen, unseen = split_at_words(found.text, limit)
-    return render(request, "labeling/article.html", {
-        "article": found, "filters": filters, "limit": limit, "seen": seen, "unseen": unseen,
-    })
+    return render(
+        request,
+        "labeling/article.html",
+        {
+            "article": found,
+            "filters": filters,
+            "limit": limit,
+            "seen": seen,
+            "unseen": unseen,
+        },
+    )
 
 
 def article_send(request: HttpRequest, pk: int) -> HttpResponse:

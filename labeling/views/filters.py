@@ -37,11 +37,19 @@ def filter_(request: HttpRequest, slug: str) -> HttpResponse:
     version = found.latest
     policy = latest_policy(version)
     readings = readings_of(version) if version else []
-    return render(request, "labeling/filter.html", {
-        "filter": found, "version": version, "policy": policy, "readings": readings,
-        "counts": prefilter_counts(policy) if policy else None, "distributions": _distributions(version, readings),
-        "older": found.versions.order_by("-number")[1:],
-    })
+    return render(
+        request,
+        "labeling/filter.html",
+        {
+            "filter": found,
+            "version": version,
+            "policy": policy,
+            "readings": readings,
+            "counts": prefilter_counts(policy) if policy else None,
+            "distributions": _distributions(version, readings),
+            "older": found.versions.order_by("-number")[1:],
+        },
+    )
 
 
 def filter_prefilter(request: HttpRequest, slug: str) -> HttpResponse:

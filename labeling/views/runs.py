@@ -37,7 +37,10 @@ def labeling_run_live(request: HttpRequest, pk: int) -> HttpResponse:
 def _run_context(pk: int) -> dict[str, Any]:
     run = get_object_or_404(LabelingRun.objects.select_related("version__filter", "oracle", "created_by"), pk=pk)
     return {
-        "run": run, "counts": run_counts(run), "problems": run_problems(run), "distributions": run_distributions(run),
+        "run": run,
+        "counts": run_counts(run),
+        "problems": run_problems(run),
+        "distributions": run_distributions(run),
         "command": _command(run),
     }
 

@@ -25,8 +25,12 @@ def main() -> None:
     limits = Limits(models=asked.loaded, max_waiting=asked.queue)
     engine = LocalEngine(asked.models, bases=asked.bases, limits=limits)
     config = uvicorn.Config(
-        make_app(engine, token), log_level="warning", access_log=False, timeout_keep_alive=75,
-        timeout_graceful_shutdown=GRACE_SECONDS, ws="none",
+        make_app(engine, token),
+        log_level="warning",
+        access_log=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        ws="none",
     )
     signal.signal(signal.SIGTERM, _leave)  # uvicorn closes first, then hands the signal on
     signal.signal(signal.SIGINT, _leave)

@@ -79,8 +79,13 @@ def _client(ask: Callable[..., Any], waiting: "SimpleQueue[list[str]]", until: f
 def _figures(load: Load, latencies: list[float], seconds: float) -> dict[str, Any]:
     p50, p95 = np.percentile(latencies, [50, 95]) * 1000
     return {
-        "model": load.model, "clients": load.clients, "batch": load.batch, "words": load.words, "requests": len(latencies),
-        "articles": len(latencies) * load.batch, "seconds": round(seconds, 3),
+        "model": load.model,
+        "clients": load.clients,
+        "batch": load.batch,
+        "words": load.words,
+        "requests": len(latencies),
+        "articles": len(latencies) * load.batch,
+        "seconds": round(seconds, 3),
         "articles_per_second": round(len(latencies) * load.batch / seconds, 1),
         "latency_ms": {"p50": round(float(p50), 2), "p95": round(float(p95), 2)},
     }

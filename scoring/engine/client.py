@@ -22,8 +22,11 @@ class EngineClient:
         path = url.removeprefix("unix:")
         transport = httpx2.HTTPTransport(uds=path) if path != url else None
         self._http = httpx2.Client(
-            base_url="http://engine" if transport else url, transport=transport, trust_env=False,
-            headers={"Authorization": f"Bearer {token}"}, timeout=httpx2.Timeout(timeout, connect=3.0),
+            base_url="http://engine" if transport else url,
+            transport=transport,
+            trust_env=False,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=httpx2.Timeout(timeout, connect=3.0),
         )
 
     def __enter__(self) -> Self:

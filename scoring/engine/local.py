@@ -99,14 +99,22 @@ class LocalEngine:
             self._rows.put(request.keys[i], row)
         rows = [row for row in request.rows if row is not None]
         return Score(
-            request.model, request.manifest_sha256, rows[0].outputs, np.array([row.raw for row in rows]),
-            seconds=time.monotonic() - request.started, cached=len(rows) - len(computed),
+            request.model,
+            request.manifest_sha256,
+            rows[0].outputs,
+            np.array([row.raw for row in rows]),
+            seconds=time.monotonic() - request.started,
+            cached=len(rows) - len(computed),
         )
 
     def health(self) -> dict[str, Any]:
         return {
-            "status": "ok", "pid": os.getpid(), "models": self.shelf.loaded, "waiting": self._batcher.waiting,
-            "remembered": len(self._rows), "rss_mb": round(psutil.Process().memory_info().rss / 1e6, 1),
+            "status": "ok",
+            "pid": os.getpid(),
+            "models": self.shelf.loaded,
+            "waiting": self._batcher.waiting,
+            "remembered": len(self._rows),
+            "rss_mb": round(psutil.Process().memory_info().rss / 1e6, 1),
             "uptime_s": round(time.monotonic() - self._started, 1),
         }
 

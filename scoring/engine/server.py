@@ -46,10 +46,16 @@ async def score(request: Request) -> Response:
     prepared = engine.prepare(asked["model"], asked["manifest_sha256"], asked["texts"])
     rows = await asyncio.wrap_future(engine.forward(prepared))
     done = engine.finish(prepared, rows)
-    return JSONResponse({
-        "model": done.model, "manifest_sha256": done.manifest_sha256, "outputs": done.outputs,
-        "raw": done.raw.tolist(), "seconds": round(done.seconds, 4), "cached": done.cached,
-    })
+    return JSONResponse(
+        {
+            "model": done.model,
+            "manifest_sha256": done.manifest_sha256,
+            "outputs": done.outputs,
+            "raw": done.raw.tolist(),
+            "seconds": round(done.seconds, 4),
+            "cached": done.cached,
+        }
+    )
 
 
 async def refused(request: Request, error: Exception) -> Response:

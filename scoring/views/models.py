@@ -31,18 +31,22 @@ def _version(name: str, number: int) -> ModelVersion:
 def model(request: HttpRequest, name: str, number: int) -> HttpResponse:
     found = _version(name, number)
     test = figures.latest_benchmark(found)
-    return render(request, "scoring/model.html", {
-        "model": found,
-        "portraits": [portrait(found, version) for version in versions_of(found)],
-        "benchmarks": found.benchmarks.order_by("split"),
-        "missing_splits": unmeasured_splits(found),
-        "worst": figures.worst_articles(test) if test else [],
-        "test": test,
-        "lineage": lineage(found),
-        "manifest": manifest_text(found),
-        "curve": run_curve(found.run) if found.run else None,
-        "api": request.build_absolute_uri("/api/v1/score"),
-    })
+    return render(
+        request,
+        "scoring/model.html",
+        {
+            "model": found,
+            "portraits": [portrait(found, version) for version in versions_of(found)],
+            "benchmarks": found.benchmarks.order_by("split"),
+            "missing_splits": unmeasured_splits(found),
+            "worst": figures.worst_articles(test) if test else [],
+            "test": test,
+            "lineage": lineage(found),
+            "manifest": manifest_text(found),
+            "curve": run_curve(found.run) if found.run else None,
+            "api": request.build_absolute_uri("/api/v1/score"),
+        },
+    )
 
 
 @require_POST

@@ -27,17 +27,20 @@ def test_it_lets_public_https_and_this_machine_through(url: str):
     assert check_outbound(url) == url
 
 
-@pytest.mark.parametrize(("url", "complaint"), [
-    ("http://api.example", "must be called by https"),
-    ("https://inside.example", "inside a private network"),
-    ("https://mapped.example", "inside a private network"),
-    ("https://192.168.1.5", "inside a private network"),
-    ("https://169.254.169.254/latest/meta-data", "inside a private network"),
-    ("https://0.0.0.0", "inside a private network"),
-    ("file:///etc/passwd", "not an http or https address"),
-    ("api.example", "not an http or https address"),
-    ("https://user:secret@api.example", "must not carry a user name"),
-])
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [
+        ("http://api.example", "must be called by https"),
+        ("https://inside.example", "inside a private network"),
+        ("https://mapped.example", "inside a private network"),
+        ("https://192.168.1.5", "inside a private network"),
+        ("https://169.254.169.254/latest/meta-data", "inside a private network"),
+        ("https://0.0.0.0", "inside a private network"),
+        ("file:///etc/passwd", "not an http or https address"),
+        ("api.example", "not an http or https address"),
+        ("https://user:secret@api.example", "must not carry a user name"),
+    ],
+)
 def test_it_refuses_everything_else_in_a_sentence(url: str, complaint: str):
     with pytest.raises(BadInput, match=complaint):
         check_outbound(url)

@@ -112,24 +112,27 @@ def test_claude_is_asked_in_the_words_of_today(claude: Oracle, server: FakeAnthr
     assert judgement.input_tokens > 0 and judgement.output_tokens > 0 and judgement.cost_usd > 0
 
 
-@pytest.mark.parametrize(("fault", "kind", "pauses", "costs", "lost"), [
-    ("401", "auth", True, False, False),
-    ("402", "payment", True, False, False),
-    ("spend_limit", "payment", True, False, False),
-    ("400", "request", True, False, False),
-    ("413", "invalid", False, False, False),
-    ("429", "rate", False, False, False),
-    ("529", "rate", False, False, False),
-    ("500", "server", False, False, False),
-    ("refusal", "refusal", False, True, False),
-    ("max_tokens", "truncated", False, True, False),
-    ("missing_dimension", "invalid", False, True, False),
-    ("out_of_range", "invalid", False, True, False),
-    ("html", "server", False, False, True),
-    ("other_json", "server", False, False, True),
-    ("truncated_json", "server", False, False, True),
-    ("drop", "network", False, False, True),
-])
+@pytest.mark.parametrize(
+    ("fault", "kind", "pauses", "costs", "lost"),
+    [
+        ("401", "auth", True, False, False),
+        ("402", "payment", True, False, False),
+        ("spend_limit", "payment", True, False, False),
+        ("400", "request", True, False, False),
+        ("413", "invalid", False, False, False),
+        ("429", "rate", False, False, False),
+        ("529", "rate", False, False, False),
+        ("500", "server", False, False, False),
+        ("refusal", "refusal", False, True, False),
+        ("max_tokens", "truncated", False, True, False),
+        ("missing_dimension", "invalid", False, True, False),
+        ("out_of_range", "invalid", False, True, False),
+        ("html", "server", False, False, True),
+        ("other_json", "server", False, False, True),
+        ("truncated_json", "server", False, False, True),
+        ("drop", "network", False, False, True),
+    ],
+)
 def test_claude_names_what_went_wrong(
     claude: Oracle, server: FakeAnthropic, fault: str, kind: str, pauses: bool, costs: bool, lost: bool
 ):

@@ -95,7 +95,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         routes: dict[str, Callable[[dict[str, Any]], None]] = {
-            "/v1/messages": self._message, "/v1/messages/count_tokens": self._count,
+            "/v1/messages": self._message,
+            "/v1/messages/count_tokens": self._count,
         }
         try:
             if self.path not in routes:
@@ -198,8 +199,14 @@ def reply(request: dict[str, Any], article: str) -> dict[str, Any]:
     usage = {"input_tokens": _tokens(request["system"] + article), "output_tokens": _tokens(answer) + 60}
     content = [{"type": "thinking", "thinking": "…", "signature": "x"}, {"type": "text", "text": answer}]
     return {
-        "id": "msg_1", "type": "message", "role": "assistant", "model": request["model"], "content": content,
-        "stop_reason": "end_turn", "stop_sequence": None, "usage": usage,
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": request["model"],
+        "content": content,
+        "stop_reason": "end_turn",
+        "stop_sequence": None,
+        "usage": usage,
     }
 
 

@@ -25,8 +25,14 @@ def text_of(response: Any) -> str:
 def judge(article: Article, version: Any, scores: list[float | None], reading: int = 1) -> OracleLabel:
     oracle = services.get_oracle(provider="external", model="A careful judge")
     return OracleLabel.objects.create(
-        version=version, article=article, oracle=oracle, reading=reading, scores=scores, reasoning="Because of the water.",
-        text_sha256=article.text_sha256, rubric_hash=version.rubric_hash,
+        version=version,
+        article=article,
+        oracle=oracle,
+        reading=reading,
+        scores=scores,
+        reasoning="Because of the water.",
+        text_sha256=article.text_sha256,
+        rubric_hash=version.rubric_hash,
         request_hash=OracleLabel.request_hash_of(article.text_sha256, version, oracle, reading),
     )
 

@@ -85,7 +85,9 @@ def test_an_edited_article_is_asked_about_again(version: FilterVersion):
     work(start(version, 1))
     services.import_articles(source="desk", rows=[{**world.rows(1)[0], "title": "Corrected"}])
     run = services.start_labeling(
-        version=version, oracle=services.get_oracle(provider="anthropic"), budget_usd=PLENTY,
+        version=version,
+        oracle=services.get_oracle(provider="anthropic"),
+        budget_usd=PLENTY,
         articles=list(Article.objects.values_list("pk", flat=True)),
     )
     assert work(run) == figures.RunCounts(labelled=1)
@@ -107,9 +109,7 @@ def test_a_model_without_a_price_never_starts(version: FilterVersion, settings: 
     assert services.start_labeling(version=version, oracle=oracle, articles=articles, budget_usd=PLENTY)
 
 
-def test_a_run_pauses_at_its_cap_and_goes_on_under_a_higher_one(
-    version: FilterVersion, server: FakeAnthropic, analyst: Any
-):
+def test_a_run_pauses_at_its_cap_and_goes_on_under_a_higher_one(version: FilterVersion, server: FakeAnthropic, analyst: Any):
     run = start(version, 30, Decimal("0.003"))
     counts = work(run)
     assert run.state == "paused" and "The cap of $0.0030 is reached" in run.error
@@ -125,12 +125,16 @@ def test_a_cap_below_one_call_sends_nothing(version: FilterVersion, server: Fake
     assert run.state == "paused" and server.calls == []
 
 
-@pytest.mark.parametrize(("fault", "sentence"), [
-    ("401", "does not accept the key"), ("402", "wants payment"), ("spend_limit", "wants payment"), ("400", "refused the"),
-])
-def test_what_only_a_person_can_mend_pauses_the_run(
-    version: FilterVersion, server: FakeAnthropic, fault: str, sentence: str
-):
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ("401", "does not accept the key"),
+        ("402", "wants payment"),
+        ("spend_limit", "wants payment"),
+        ("400", "refused the"),
+    ],
+)
+def test_what_only_a_person_can_mend_pauses_the_run(version: FilterVersion, server: FakeAnthropic, fault: str, sentence: str):
     server.fault(fault, times=20)
     run = start(version, 3)
     assert work(run) == figures.RunCounts(waiting=3)
@@ -215,9 +219,15 @@ def test_an_answer_that_was_cut_off_is_asked_once_more_with_more_room(version: F
     assert run.cost_usd > OracleLabel.objects.get().cost_usd, "the first try was paid for too"
 
 
-@pytest.mark.parametrize(("fault", "error_class"), [
-    ("refusal", "refusal: cyber"), ("missing_dimension", "invalid"), ("out_of_range", "invalid"), ("413", "invalid"),
-])
+@pytest.mark.parametrize(
+    ("fault", "error_class"),
+    [
+        ("refusal", "refusal: cyber"),
+        ("missing_dimension", "invalid"),
+        ("out_of_range", "invalid"),
+        ("413", "invalid"),
+    ],
+)
 def test_what_one_article_does_wrong_fails_that_article(
     version: FilterVersion, server: FakeAnthropic, fault: str, error_class: str
 ):

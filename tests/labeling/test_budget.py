@@ -16,7 +16,9 @@ CENT = Decimal("0.01")
 
 def claimed(count: int, cap: Decimal) -> LabelingRun:
     run = services.start_labeling(
-        version=world.version(), oracle=services.get_oracle(provider="anthropic"), articles=world.keys(world.articles(count)),
+        version=world.version(),
+        oracle=services.get_oracle(provider="anthropic"),
+        articles=world.keys(world.articles(count)),
         budget_usd=cap,
     )
     return LabelingRun.objects.claim(run.pk)

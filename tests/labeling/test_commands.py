@@ -95,16 +95,19 @@ def test_a_person_reads_sentences(capsys: pytest.CaptureFixture[str], package: P
     assert "4 labelled, 1 failed, $0.0" in said and "1 refusal: cyber: Claude refused (cyber). scripted" in said
 
 
-@pytest.mark.parametrize(("args", "complaint"), [
-    (["prefilter", "nothing"], "There is no filter 'nothing'. There is: tiny."),
-    (["prefilter", "tiny@9"], "There is no 'tiny@9'"),
-    (["sample", "tiny"], "run the prefilter first"),
-    (["label", "tiny", "--oracle", "anthropic", "--budget", "much"], "'much' is not an amount in dollars"),
-    (["label", "tiny", "--resume", "77"], "There is no labelling run 77 of tiny"),
-    (["import_filter", "/nowhere"], "can't be read"),
-    (["import_articles", "/nowhere.csv"], "No such file"),
-    (["import_articles", "a.csv", "--filter", "tiny"], "need both --filter"),
-])
+@pytest.mark.parametrize(
+    ("args", "complaint"),
+    [
+        (["prefilter", "nothing"], "There is no filter 'nothing'. There is: tiny."),
+        (["prefilter", "tiny@9"], "There is no 'tiny@9'"),
+        (["sample", "tiny"], "run the prefilter first"),
+        (["label", "tiny", "--oracle", "anthropic", "--budget", "much"], "'much' is not an amount in dollars"),
+        (["label", "tiny", "--resume", "77"], "There is no labelling run 77 of tiny"),
+        (["import_filter", "/nowhere"], "can't be read"),
+        (["import_articles", "/nowhere.csv"], "No such file"),
+        (["import_articles", "a.csv", "--filter", "tiny"], "need both --filter"),
+    ],
+)
 def test_what_cannot_be_done_is_said_in_a_sentence(version: Any, args: list[str], complaint: str):
     with pytest.raises(CommandError, match=complaint):
         call_command(*args)

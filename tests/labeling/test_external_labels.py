@@ -34,12 +34,15 @@ def test_importing_again_changes_nothing(version: FilterVersion, oracle: Oracle)
     assert OracleLabel.objects.count() == 1
 
 
-@pytest.mark.parametrize(("row", "reason"), [
-    ({"id": "0", "scores": {"good": 1}}, "bad scores"),
-    ({"id": "0", "scores": {"good": 1, "bad": 12}}, "bad scores"),
-    ({"id": "0", "scores": "high"}, "bad scores"),
-    ({"id": "unheard of", "scores": {"good": 1, "bad": 2}}, "unknown article"),
-])
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"id": "0", "scores": {"good": 1}}, "bad scores"),
+        ({"id": "0", "scores": {"good": 1, "bad": 12}}, "bad scores"),
+        ({"id": "0", "scores": "high"}, "bad scores"),
+        ({"id": "unheard of", "scores": {"good": 1, "bad": 2}}, "unknown article"),
+    ],
+)
 def test_a_row_that_cannot_be_used_is_named(version: FilterVersion, oracle: Oracle, row: dict[str, Any], reason: str):
     report = bring(version, oracle, {**row, "line": 4}, {"id": "1", "scores": {"good": 1, "bad": 2}})
     assert (report.created, report.rejected) == (1, {reason: 1})

@@ -41,8 +41,12 @@ def test_it_says_plainly_whose_judgements_are_replayed(lead: Client, uplifting: 
     oracle = services.get_oracle(provider="recorded")
     article = world.articles(1)[0]
     uplifting.labels.create(
-        article=article, oracle=oracle, scores=[1.0] * 6, text_sha256=article.text_sha256,
-        rubric_hash=uplifting.rubric_hash, request_hash="x",
+        article=article,
+        oracle=oracle,
+        scores=[1.0] * 6,
+        text_sha256=article.text_sha256,
+        rubric_hash=uplifting.rubric_hash,
+        request_hash="x",
     )
     shown = lead.get("/filters/uplifting/").content.decode()
     assert "Claude, November 2026 (recorded)" in shown

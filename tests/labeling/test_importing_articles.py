@@ -28,8 +28,14 @@ def bring_file(path: Path, content: str | bytes) -> services.ImportReport:
 
 def test_it_stores_every_field(analyst: Any):
     row = {
-        "id": 7, "title": " Rain ", "content": "It rained.\x00", "url": "https://x.test/7", "source": "gazette",
-        "published_date": "2026-11-24T08:00:00Z", "language": "EN", "extra": [1],
+        "id": 7,
+        "title": " Rain ",
+        "content": "It rained.\x00",
+        "url": "https://x.test/7",
+        "source": "gazette",
+        "published_date": "2026-11-24T08:00:00Z",
+        "language": "EN",
+        "extra": [1],
     }
     assert services.import_articles(source="desk", rows=[row], actor=analyst).created == 1
     article = Article.objects.get()
@@ -79,16 +85,19 @@ def test_a_language_is_detected_once():
     assert bring({"id": "1", "text": Article.objects.get().text}).unchanged == 1
 
 
-@pytest.mark.parametrize(("row", "reason", "sentence"), [
-    ({"text": "No id."}, "no id", "Row 2: there is no id."),
-    ({"id": "9"}, "empty", "Row 2: article '9' has no text."),
-    ({"id": "9", "text": " \n "}, "empty", "Row 2: article '9' has no text."),
-    ({"id": "9", "text": "x" * 1_000_000}, "too long", "more than 200,000 characters of text"),
-    ({"id": "9", "text": "Hm.", "published_date": "yesterday"}, "bad date", "'yesterday' is not a date"),
-    ({"id": "9", "text": "Hm.", "published_date": "2026-13-01"}, "bad date", "'2026-13-01' is not a date"),
-    ({"id": "9", "text": ["Hm."]}, "wrong type", "text must be text, not list"),
-    ({"id": "9" * 201, "text": "Hm."}, "id too long", "more than 200 characters"),
-])
+@pytest.mark.parametrize(
+    ("row", "reason", "sentence"),
+    [
+        ({"text": "No id."}, "no id", "Row 2: there is no id."),
+        ({"id": "9"}, "empty", "Row 2: article '9' has no text."),
+        ({"id": "9", "text": " \n "}, "empty", "Row 2: article '9' has no text."),
+        ({"id": "9", "text": "x" * 1_000_000}, "too long", "more than 200,000 characters of text"),
+        ({"id": "9", "text": "Hm.", "published_date": "yesterday"}, "bad date", "'yesterday' is not a date"),
+        ({"id": "9", "text": "Hm.", "published_date": "2026-13-01"}, "bad date", "'2026-13-01' is not a date"),
+        ({"id": "9", "text": ["Hm."]}, "wrong type", "text must be text, not list"),
+        ({"id": "9" * 201, "text": "Hm."}, "id too long", "more than 200 characters"),
+    ],
+)
 def test_a_bad_row_is_counted_and_named_and_the_good_ones_stay(row: dict[str, Any], reason: str, sentence: str):
     report = bring({"id": "1", "text": "Good."}, row, {"id": "2", "text": "Good too."})
     assert (report.created, report.rejected, Article.objects.count()) == (2, {reason: 1}, 2)

@@ -33,8 +33,10 @@ def server(settings: Any) -> Iterator[FakeAnthropic]:
 @pytest.fixture
 def run(transactional_db: None) -> LabelingRun:
     return services.start_labeling(
-        version=world.version(), oracle=services.get_oracle(provider="anthropic"),
-        articles=world.keys(world.articles(ARTICLES)), budget_usd=Decimal(1),
+        version=world.version(),
+        oracle=services.get_oracle(provider="anthropic"),
+        articles=world.keys(world.articles(ARTICLES)),
+        budget_usd=Decimal(1),
     )
 
 

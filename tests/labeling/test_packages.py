@@ -56,12 +56,17 @@ def test_it_lists_every_unknown_key_and_wrong_value_at_once(tmp_path: Path):
 
 
 def test_it_lists_every_contradiction_at_once(tmp_path: Path):
-    said = problems(write(
-        tmp_path, dimensions=[{**TINY["dimensions"][0], "anchors": {"0": "not", "high": "very"}}, TINY["dimensions"][0]],
-        tiers=[{"name": "low", "min": 1}, {"name": "high", "min": 5}],
-        gatekeepers=[{"dimension": "ugly", "min": 1, "cap": 1, "reason": "x"}], caps=[{"pattern": "(", "cap": 1, "reason": "x"}],
-        view={"fields": ["title", "colour"]}, prefilter={"min_words": 9, "max_words": 3},
-    ))
+    said = problems(
+        write(
+            tmp_path,
+            dimensions=[{**TINY["dimensions"][0], "anchors": {"0": "not", "high": "very"}}, TINY["dimensions"][0]],
+            tiers=[{"name": "low", "min": 1}, {"name": "high", "min": 5}],
+            gatekeepers=[{"dimension": "ugly", "min": 1, "cap": 1, "reason": "x"}],
+            caps=[{"pattern": "(", "cap": 1, "reason": "x"}],
+            view={"fields": ["title", "colour"]},
+            prefilter={"min_words": 9, "max_words": 3},
+        )
+    )
     parts = "twice: good", "last min must be 0", "dimensions: ugly", "regular expression", "not colour", "not high", "above"
     assert [part for part in parts if part not in said] == []
 

@@ -22,13 +22,16 @@ def test_it_passes_what_breaks_no_rule():
     assert set(Rules.from_policy(rules).active) == set(rules)
 
 
-@pytest.mark.parametrize(("rules", "reason", "detail"), [
-    ({"min_words": 4}, "too short", "3 of at least 4 words"),
-    ({"max_words": 2}, "too long", "3 of at most 2 words"),
-    ({"languages": ["fr", "de"]}, "language", "en, not fr or de"),
-    ({"include": ["four"]}, "not included", "matches none of the include patterns"),
-    ({"exclude": ["th.ee"]}, "excluded", "matches 'three'"),
-])
+@pytest.mark.parametrize(
+    ("rules", "reason", "detail"),
+    [
+        ({"min_words": 4}, "too short", "3 of at least 4 words"),
+        ({"max_words": 2}, "too long", "3 of at most 2 words"),
+        ({"languages": ["fr", "de"]}, "language", "en, not fr or de"),
+        ({"include": ["four"]}, "not included", "matches none of the include patterns"),
+        ({"exclude": ["th.ee"]}, "excluded", "matches 'three'"),
+    ],
+)
 def test_each_rule_says_why(rules: dict[str, Any], reason: str, detail: str):
     assert verdict(**rules) == Verdict(False, reason, detail)
 
@@ -52,12 +55,15 @@ def test_an_unknown_rule_is_not_ignored():
         Rules.from_policy({"max_adjectives": 3})
 
 
-@pytest.mark.parametrize(("text", "language"), [
-    ("The minister said on Tuesday that the bill would be put to a vote before the summer.", "en"),
-    ("Le ministre a déclaré mardi que le projet de loi serait soumis au vote avant l'été.", "fr"),
-    ("View Comments", ""),
-    ("- -", ""),
-])
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("The minister said on Tuesday that the bill would be put to a vote before the summer.", "en"),
+        ("Le ministre a déclaré mardi que le projet de loi serait soumis au vote avant l'été.", "fr"),
+        ("View Comments", ""),
+        ("- -", ""),
+    ],
+)
 def test_a_language_is_named_only_when_it_is_clear(text: str, language: str):
     with detector() as languages:
         assert languages.detect([text, text]) == [language, language]

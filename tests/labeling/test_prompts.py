@@ -43,19 +43,22 @@ def test_what_is_tolerated_is_flagged():
     assert parse(answer(scores={"good": 1, "bad": 1, "ugly": 1}), KEYS).flags == ("extra scores",)
 
 
-@pytest.mark.parametrize(("text", "complaint"), [
-    ("I would rather not.", "not valid JSON"),
-    ("[1, 2]", "not a JSON object"),
-    (answer(scores={"good": 1}), "lacks a score for bad"),
-    (answer(scores=[1, 2]), "has no scores"),
-    (answer(reasoning=None), "not text"),
-    (answer(scores={"good": 11, "bad": 1}), "good is 11"),
-    (answer(scores={"good": -0.5, "bad": 1}), "good is -0.5"),
-    (answer(scores={"good": "7", "bad": 1}), "good is '7'"),
-    (answer(scores={"good": True, "bad": 1}), "good is True"),
-    ('{"reasoning": "", "scores": {"good": NaN, "bad": 1}}', "not valid JSON"),
-    ("[" * 100_000, "not valid JSON"),
-])
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("I would rather not.", "not valid JSON"),
+        ("[1, 2]", "not a JSON object"),
+        (answer(scores={"good": 1}), "lacks a score for bad"),
+        (answer(scores=[1, 2]), "has no scores"),
+        (answer(reasoning=None), "not text"),
+        (answer(scores={"good": 11, "bad": 1}), "good is 11"),
+        (answer(scores={"good": -0.5, "bad": 1}), "good is -0.5"),
+        (answer(scores={"good": "7", "bad": 1}), "good is '7'"),
+        (answer(scores={"good": True, "bad": 1}), "good is True"),
+        ('{"reasoning": "", "scores": {"good": NaN, "bad": 1}}', "not valid JSON"),
+        ("[" * 100_000, "not valid JSON"),
+    ],
+)
 def test_nothing_is_repaired_in_silence(text: str, complaint: str):
     with pytest.raises(OracleError, match=complaint) as caught:
         parse(text, KEYS)

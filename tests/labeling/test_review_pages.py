@@ -23,8 +23,14 @@ def task(version: Any) -> ReviewTask:
     article, other = world.articles(2)
     oracle = services.get_oracle(provider="external", model="A careful judge")
     OracleLabel.objects.create(
-        version=version, article=article, oracle=oracle, scores=[8.5, 1.0], reasoning="Because of the water.",
-        text_sha256=article.text_sha256, rubric_hash=version.rubric_hash, request_hash="x",
+        version=version,
+        article=article,
+        oracle=oracle,
+        scores=[8.5, 1.0],
+        reasoning="Because of the water.",
+        text_sha256=article.text_sha256,
+        rubric_hash=version.rubric_hash,
+        request_hash="x",
     )
     services.open_review(version=version, article=other, reason="random")
     return services.open_review(version=version, article=article, reason="readings", detail="They differ by 2.", priority=2)

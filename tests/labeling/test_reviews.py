@@ -60,12 +60,15 @@ def test_the_articles_on_which_the_oracle_contradicts_itself_come_first(version:
     assert services.review_disagreements(version=version, oracle=oracle, limit=2) == tasks
 
 
-@pytest.mark.parametrize(("scores", "complaint"), [
-    ([1], "has 2 dimensions; 1 scores were given"),
-    ([11, 1], "good must be between 0 and 10, not 11"),
-    ([1, -0.5], "bad must be between 0 and 10, not -0.5"),
-    ([float("nan"), 1], "good must be between 0 and 10, not nan"),
-])
+@pytest.mark.parametrize(
+    ("scores", "complaint"),
+    [
+        ([1], "has 2 dimensions; 1 scores were given"),
+        ([11, 1], "good must be between 0 and 10, not 11"),
+        ([1, -0.5], "bad must be between 0 and 10, not -0.5"),
+        ([float("nan"), 1], "good must be between 0 and 10, not nan"),
+    ],
+)
 def test_scores_that_cannot_be_are_refused(task: ReviewTask, reviewer: Any, scores: list[float], complaint: str):
     with pytest.raises(BadInput, match=complaint):
         services.submit_review(task=task, reviewer=reviewer, scores=scores)

@@ -36,7 +36,8 @@ def refused(response) -> dict:
 def test_it_scores_articles_in_their_order(analyst, champion):
     answer = ask(analyst, {"id": "a", "title": "A well", "text": GOOD}, {"id": "b", "text": "Nothing."}).json()
     assert [(r["id"], r["scores"]) for r in answer["results"]] == [
-        ("a", {"impact": 9.0, "evidence": 7.0}), ("b", {"impact": 1.0, "evidence": 0.0}),
+        ("a", {"impact": 9.0, "evidence": 7.0}),
+        ("b", {"impact": 1.0, "evidence": 0.0}),
     ]
     assert answer["model"] == {"name": "news-ridge", "version": 1, "manifest_sha256": champion.manifest_sha256}
     assert (answer["filter"], answer["policy"]) == ({"slug": "uplifting", "version": 1}, 1)
@@ -89,7 +90,10 @@ def test_it_refuses_an_article_without_text(analyst, champion, article):
 def test_it_lists_everything_that_is_wrong(analyst, champion):
     response = ask(analyst, {"text": ""}, {"text": GOOD, "published": "yesterday"}, {"text": GOOD, "txt": "?"}, alias="king")
     assert sorted(problem.partition(":")[0] for problem in response.json()["error"]["problems"]) == [
-        "alias", "articles[0].text", "articles[1].published", "articles[2].txt",
+        "alias",
+        "articles[0].text",
+        "articles[1].published",
+        "articles[2].txt",
     ]
 
 
@@ -132,9 +136,14 @@ def test_it_needs_a_champion(analyst, model, engine):
     assert refused(ask(analyst)) == {"status": 409, "code": "no_model"}
 
 
-@pytest.mark.parametrize(("error", "status", "retry"), [
-    (Overloaded("Much is waiting.", 7), 429, "7"), (EngineDown("Nobody answers."), 503, "5"), (BrokenModel("Off."), 502, None),
-])
+@pytest.mark.parametrize(
+    ("error", "status", "retry"),
+    [
+        (Overloaded("Much is waiting.", 7), 429, "7"),
+        (EngineDown("Nobody answers."), 503, "5"),
+        (BrokenModel("Off."), 502, None),
+    ],
+)
 def test_it_tells_how_the_scoring_process_is(analyst, champion, monkeypatch, error, status, retry):
     class Failing:
         def score(self, **asked):

@@ -52,7 +52,9 @@ def test_it_measures_every_article_of_the_split(benchmark, dataset):
 
 def test_it_binds_the_report_to_what_was_measured(benchmark, model, dataset, uplifting):
     assert ran(benchmark).report["hashes"] == {
-        "manifest": model.manifest_sha256, "dataset": dataset.fingerprint, "rubrics": {"uplifting v1": uplifting.rubric_hash},
+        "manifest": model.manifest_sha256,
+        "dataset": dataset.fingerprint,
+        "rubrics": {"uplifting v1": uplifting.rubric_hash},
     }
 
 

@@ -16,14 +16,37 @@ from training.student.metrics import Band
 errors = st.floats(0, 20) | st.just(float("nan"))
 maybe = st.none() | errors
 tracks = st.builds(
-    Track, label=st.text(max_size=30).filter(str.isprintable), n=st.integers(0, 4000), few=st.booleans(),
-    constant=st.floats(0, 10), mae=st.floats(0, 20),
-    low=maybe, high=maybe, travelled=st.floats(-3, 1), repeat=maybe, repeat_low=maybe, repeat_high=maybe, ridge=maybe,
-    challenger=maybe, n_ge_5=st.none() | st.integers(0, 4000),
+    Track,
+    label=st.text(max_size=30).filter(str.isprintable),
+    n=st.integers(0, 4000),
+    few=st.booleans(),
+    constant=st.floats(0, 10),
+    mae=st.floats(0, 20),
+    low=maybe,
+    high=maybe,
+    travelled=st.floats(-3, 1),
+    repeat=maybe,
+    repeat_low=maybe,
+    repeat_high=maybe,
+    ridge=maybe,
+    challenger=maybe,
+    n_ge_5=st.none() | st.integers(0, 4000),
 )
 evidence = Track(
-    label="evidence_quality", n=377, few=False, constant=0.97, mae=0.55, low=0.51, high=0.60, travelled=0.43,
-    repeat=0.39, repeat_low=0.31, repeat_high=0.48, ridge=0.62, challenger=0.58, n_ge_5=300,
+    label="evidence_quality",
+    n=377,
+    few=False,
+    constant=0.97,
+    mae=0.55,
+    low=0.51,
+    high=0.60,
+    travelled=0.43,
+    repeat=0.39,
+    repeat_low=0.31,
+    repeat_high=0.48,
+    ridge=0.62,
+    challenger=0.58,
+    n_ge_5=300,
 )
 
 

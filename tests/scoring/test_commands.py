@@ -12,7 +12,10 @@ from scoring.models import Benchmark
 from tests.scoring import world
 
 ROWS = [
-    {"id": "a", "title": "A well", "text": "water " * 8}, {"id": "b", "text": "water"}, {"id": "", "text": "nobody"}, {"id": "c"},
+    {"id": "a", "title": "A well", "text": "water " * 8},
+    {"id": "b", "text": "water"},
+    {"id": "", "text": "nobody"},
+    {"id": "c"},
 ]
 
 
@@ -69,7 +72,8 @@ def test_benchmark_knows_what_models_there_are(here, name):
 def test_score_writes_a_line_for_each_article(here, articles):
     lines = [json.loads(line) for line in run("score", articles, "--filter", "uplifting", "--here").splitlines()]
     assert [(line["id"], line["scores"]["impact"], line["model"]) for line in lines] == [
-        ("a", 9.0, "news-ridge/v1"), ("b", 2.0, "news-ridge/v1"),
+        ("a", 9.0, "news-ridge/v1"),
+        ("b", 2.0, "news-ridge/v1"),
     ]
     assert lines[1]["applied"][0]["kind"] == "gatekeeper"
 
@@ -78,7 +82,10 @@ def test_score_writes_to_a_file_and_counts(here, articles, tmp_path):
     out = tmp_path / "scores.jsonl"
     found = json.loads(run("score", articles, "--filter", "uplifting", "--out", out, "--json"))
     assert found == {
-        "scored": 2, "rejected": {"no id": 1, "empty": 1, "invalid JSON": 1}, "model": "news-ridge/v1", "filter": "uplifting",
+        "scored": 2,
+        "rejected": {"no id": 1, "empty": 1, "invalid JSON": 1},
+        "model": "news-ridge/v1",
+        "filter": "uplifting",
     }
     assert len(out.read_text().splitlines()) == 2
 
@@ -88,12 +95,15 @@ def test_score_reads_csv(here, tmp_path):
     assert json.loads(run("score", tmp_path / "news.csv", "--filter", "uplifting"))["scores"]["impact"] == 3.0
 
 
-@pytest.mark.parametrize(("arguments", "said"), [
-    (["--filter", "nonsense"], "There is no filter 'nonsense'.*uplifting"),
-    (["--filter", "uplifting", "--alias", "challenger"], "has no challenger yet"),
-    (["--filter", "uplifting", "--model", "nobody"], "There is no model 'nobody'"),
-    (["--filter", "uplifting", "--out", "/nowhere/scores"], "/nowhere/scores can't be written"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--filter", "nonsense"], "There is no filter 'nonsense'.*uplifting"),
+        (["--filter", "uplifting", "--alias", "challenger"], "has no challenger yet"),
+        (["--filter", "uplifting", "--model", "nobody"], "There is no model 'nobody'"),
+        (["--filter", "uplifting", "--out", "/nowhere/scores"], "/nowhere/scores can't be written"),
+    ],
+)
 def test_score_refuses_in_a_sentence(here, articles, arguments, said):
     with pytest.raises(CommandError, match=said):
         run("score", articles, *arguments)

@@ -195,9 +195,17 @@ def test_the_load_test_stays_on_this_machine(shelf):
     assert refused.stderr.strip() == "http://198.51.100.7:80 is not on this machine; a load test is for one's own."
 
 
-@pytest.mark.parametrize(("url", "here"), [
-    ("http://127.0.0.2:1", True), ("http://[::1]:1", True), ("unix:/tmp/e", True), ("http://localhost:1", True),
-    ("http://localhost.example:1", False), ("http://127.0.0.1@198.51.100.7", False), ("http://", False),
-])
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("http://127.0.0.2:1", True),
+        ("http://[::1]:1", True),
+        ("unix:/tmp/e", True),
+        ("http://localhost:1", True),
+        ("http://localhost.example:1", False),
+        ("http://127.0.0.1@198.51.100.7", False),
+        ("http://", False),
+    ],
+)
 def test_the_load_test_knows_this_machine(url, here):
     assert is_loopback(url) is here

@@ -44,10 +44,19 @@ def test_it_refuses_callers_without_its_token(http, headers):
     assert refused(http.post("/score", json={}, headers=headers)) == (401, "not_allowed", True)
 
 
-@pytest.mark.parametrize("body", [
-    b"{", b"", b"\xff", b"[" * 100_000, b"[]", b"{}", b'{"model": 1, "manifest_sha256": "", "texts": []}',
-    b'{"model": "", "manifest_sha256": "", "texts": "x"}',
-])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"",
+        b"\xff",
+        b"[" * 100_000,
+        b"[]",
+        b"{}",
+        b'{"model": 1, "manifest_sha256": "", "texts": []}',
+        b'{"model": "", "manifest_sha256": "", "texts": "x"}',
+    ],
+)
 def test_it_refuses_what_it_cannot_read(http, body):
     assert refused(http.post("/score", content=body, headers=KEYED)) == (400, "bad_request", True)
 

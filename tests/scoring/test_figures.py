@@ -29,8 +29,11 @@ def lora(dataset, root, ridge):
 def test_the_table_puts_baselines_first_and_new_versions_before_old(uplifting, ridge, lora):
     table = figures.version_table(uplifting.filter)
     assert [(row.kind, row.label) for row in table.rows] == [
-        ("constant", "best constant"), ("ridge", "ridge (news-ridge v1)"), ("repeat", "the oracle, asked twice"),
-        ("version", "news-lora v1"), ("version", "news-ridge v1"),
+        ("constant", "best constant"),
+        ("ridge", "ridge (news-ridge v1)"),
+        ("repeat", "the oracle, asked twice"),
+        ("version", "news-lora v1"),
+        ("version", "news-ridge v1"),
     ]
     assert [dimension["key"] for dimension in table.dimensions] == ["impact", "evidence"]
     assert (table.n, table.split) == (16, "test")

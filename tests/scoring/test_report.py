@@ -31,7 +31,8 @@ def truth(dataset):
 
 def test_it_names_its_columns_in_the_models_order(done):
     assert [(o["filter"], o["version"], o["dimension"]) for o in done.report["outputs"]] == [
-        ("uplifting", 1, "impact"), ("uplifting", 1, "evidence"),
+        ("uplifting", 1, "impact"),
+        ("uplifting", 1, "evidence"),
     ]
 
 

@@ -54,7 +54,12 @@ def test_a_table_counts_what_is_missing(uplifting, oracle, stories):
 
 def test_a_lineage_goes_one_step_back_and_one_step_on(run, dataset, oracle):
     made = ModelVersion.objects.create(
-        name="news-lora", number=1, kind="lora", dataset=dataset, run=run, manifest_sha256="a",
+        name="news-lora",
+        number=1,
+        kind="lora",
+        dataset=dataset,
+        run=run,
+        manifest_sha256="a",
         manifest={"base": {"name": "minilm", "revision": "0.1.0"}},
     )
     stacking = TrainingRun.objects.create(dataset=dataset, kind="stack", model_name="news-stack")

@@ -44,8 +44,16 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[TrainingRun]:
 def run(dataset: Dataset) -> TrainingRun:
     """Half way through: one epoch, three steps."""
     row = TrainingRun.objects.create(
-        dataset=dataset, kind="lora", model_name="news-lora", preset="minilm-demo", config={"epochs": 2}, step=3, steps=4,
-        epoch_now=1.5, loss_curve=[[1, 0.9], [2, 0.7], [3, 0.6]], notes=["This machine has no bf16."],
+        dataset=dataset,
+        kind="lora",
+        model_name="news-lora",
+        preset="minilm-demo",
+        config={"epochs": 2},
+        step=3,
+        steps=4,
+        epoch_now=1.5,
+        loss_curve=[[1, 0.9], [2, 0.7], [3, 0.6]],
+        notes=["This machine has no bf16."],
     )
     TrainingEpoch.objects.create(run=row, number=1, train_mae=0.5, val_mae=0.4, val_mae_by_output=[0.3, None], seconds=2)
     return row
@@ -105,9 +113,14 @@ def test_it_starts_the_run_that_the_form_describes(lead, dataset, sent):
     assert sent == [run]
 
 
-@pytest.mark.parametrize(("config", "sentence"), [
-    ("{", "This is no JSON"), ("[1]", "must be an object"), ('{"speed": 9}', "ridge has no option"),
-])
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ("{", "This is no JSON"),
+        ("[1]", "must be an object"),
+        ('{"speed": 9}', "ridge has no option"),
+    ],
+)
 def test_it_refuses_options_that_no_student_has(lead, dataset, sent, config, sentence):
     response = lead.post("/training/new", {"dataset": "news", "kind": "ridge", "config": config})
     assert response.status_code == 400

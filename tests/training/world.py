@@ -41,7 +41,11 @@ def article(text: str, title: str = "") -> Article:
     number = next(_serial)
     title = title or f"Story {number}"
     return Article.objects.create(
-        source="news", external_id=f"{number:05}", title=title, text=text, words=len(text.split()),
+        source="news",
+        external_id=f"{number:05}",
+        title=title,
+        text=text,
+        words=len(text.split()),
         text_sha256=Article.hash_of(title, None, text),
     )
 
@@ -50,8 +54,13 @@ def label(
     story: Article, version: FilterVersion, oracle: Oracle, scores: Sequence[float | None], reading: int = 1
 ) -> OracleLabel:
     return OracleLabel.objects.create(
-        version=version, article=story, oracle=oracle, reading=reading, scores=list(scores),
-        text_sha256=story.text_sha256, rubric_hash=version.rubric_hash,
+        version=version,
+        article=story,
+        oracle=oracle,
+        reading=reading,
+        scores=list(scores),
+        text_sha256=story.text_sha256,
+        rubric_hash=version.rubric_hash,
         request_hash=OracleLabel.request_hash_of(story.text_sha256, version, oracle, reading),
     )
 

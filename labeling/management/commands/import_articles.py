@@ -29,7 +29,15 @@ class Command(Answering):
         parser.add_argument("--reading", type=int, default=1, help="Which reading of that oracle (default %(default)s).")
 
     def handle(
-        self, *, file: Path, source: str, filter: str, oracle: str, reading: int, json: bool, **options: Any  # noqa: A002
+        self,
+        *,
+        file: Path,
+        source: str,
+        filter: str,
+        oracle: str,
+        reading: int,
+        json: bool,
+        **options: Any,  # noqa: A002
     ) -> None:
         if bool(filter) != bool(oracle):
             raise BadInput("Scores need both --filter, which they belong to, and --oracle, who gave them.")

@@ -28,7 +28,11 @@ class Command(Answering):
         add("--seed", type=int, default=0, help="Seed of the draw and of the split (default %(default)s).")
         add("--threshold", type=float, default=0.8, help="Jaccard similarity of near-duplicates (default %(default)s).")
         add(
-            "--fractions", type=float, nargs=3, default=(0.8, 0.1, 0.1), metavar=("TRAIN", "VAL", "TEST"),
+            "--fractions",
+            type=float,
+            nargs=3,
+            default=(0.8, 0.1, 0.1),
+            metavar=("TRAIN", "VAL", "TEST"),
             help="Shares of the three splits (default 0.8 0.1 0.1).",
         )
 
@@ -42,8 +46,12 @@ class Command(Answering):
                 bar.update()
 
             dataset = datasets.freeze(
-                name=name, versions=versions, oracle=lookup.oracle(oracle, versions), fractions=tuple(options["fractions"]),
-                on_stage=on_stage, **wanted,
+                name=name,
+                versions=versions,
+                oracle=lookup.oracle(oracle, versions),
+                fractions=tuple(options["fractions"]),
+                on_stage=on_stage,
+                **wanted,
             )
         self.answer(_summary(dataset), _sentences(dataset), as_json=json)
 
@@ -51,9 +59,14 @@ class Command(Answering):
 def _summary(dataset: Dataset) -> dict[str, Any]:
     table = dataset_table(dataset)
     return {
-        "name": dataset.name, "fingerprint": dataset.fingerprint, "articles": table.articles,
+        "name": dataset.name,
+        "fingerprint": dataset.fingerprint,
+        "articles": table.articles,
         "splits": {row.split: row.articles for row in table.splits},
-        "clusters": dataset.clusters, "leakage": dataset.leakage, "outputs": len(table.dimensions), "notes": dataset.notes,
+        "clusters": dataset.clusters,
+        "leakage": dataset.leakage,
+        "outputs": len(table.dimensions),
+        "notes": dataset.notes,
     }
 
 

@@ -34,13 +34,20 @@ class Command(RunCommand):
     def handle(self, *, dataset: str, student: str, name: str | None, preset: str, json: bool, **options: Any) -> None:
         config = {**_read(options["config"]), **_base(options["base"]), **dict(_pair(text) for text in options["set"])}
         run = start_training(
-            dataset=lookup.dataset(dataset), kind=student, name=name, preset=preset, config=config,
+            dataset=lookup.dataset(dataset),
+            kind=student,
+            name=name,
+            preset=preset,
+            config=config,
             parents=[lookup.model(ref) for ref in options["parent"]],
         )
         first = queued_ridges(run) if student != Kind.RIDGE else []
         self.see_through(
-            [*first, run], send=lambda: tasks.send(run), work=lambda pk: run_training(run_id=pk),
-            detach=options["detach"], here=options["here"],
+            [*first, run],
+            send=lambda: tasks.send(run),
+            work=lambda pk: run_training(run_id=pk),
+            detach=options["detach"],
+            here=options["here"],
         )
         self.answer(_summary(run), _sentence(run), as_json=json)
 
@@ -82,8 +89,12 @@ def _pair(text: str) -> tuple[str, Any]:
 def _summary(run: TrainingRun) -> dict[str, Any]:
     model = getattr(run, "result", None)
     return {
-        "run": run.pk, "state": run.state, "model": model.ref if model else None, "seconds": run.seconds,
-        "val_mae": model.val_mae if model else None, "manifest_sha256": model.manifest_sha256 if model else None,
+        "run": run.pk,
+        "state": run.state,
+        "model": model.ref if model else None,
+        "seconds": run.seconds,
+        "val_mae": model.val_mae if model else None,
+        "manifest_sha256": model.manifest_sha256 if model else None,
     }
 
 
