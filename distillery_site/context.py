@@ -12,8 +12,14 @@ from labeling.current import all_filters, current_filter
 
 VERSION = version("distillery")
 LOOP = (
-    ("Overview", "overview"), ("Articles", "articles"), ("Labels", "labeling_runs"), ("Review", "reviews"),
-    ("Data sets", "datasets"), ("Training", "training_runs"), ("Models", "models"), ("Scoring", "scoring"),
+    ("Overview", "overview"),
+    ("Articles", "articles"),
+    ("Labels", "labeling_runs"),
+    ("Review", "reviews"),
+    ("Data sets", "datasets"),
+    ("Training", "training_runs"),
+    ("Models", "models"),
+    ("Scoring", "scoring"),
 )
 
 

@@ -19,8 +19,11 @@ TERMS: dict[str, tuple[str, str]] = {
     "reading": ("Reading", "One time that an oracle judged an article; a second reading shows how steady it is."),
     "recorded": ("Recorded oracle", "An oracle whose judgements were stored once and are replayed: nothing is paid or sent."),
     "absent": ("Absent", "An article for which the recorded oracle has no judgement: no failure, it simply wasn't asked."),
-    "repeat": ("Repeat error", "How far two readings of the same article by the same oracle differ on average; "
-               "a perfect imitator of its mean would land between half of it and all of it."),
+    "repeat": (
+        "Repeat error",
+        "How far two readings of the same article by the same oracle differ on average; "
+        "a perfect imitator of its mean would land between half of it and all of it.",
+    ),
     "review": ("Review", "A person's own scores for an article, given before the oracle's are shown."),
     "dataset": ("Data set", "A frozen choice of labelled articles with their splits, known by its fingerprint."),
     "fingerprint": ("Fingerprint", "A hash over every text, target and split: the same fingerprint means exactly the same data."),

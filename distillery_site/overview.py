@@ -74,7 +74,13 @@ def runs_now() -> list[Work]:
 def stations(filter_: Filter | None) -> list[Station]:
     version = filter_.latest if filter_ else None
     stops: tuple[Callable[[FilterVersion | None], Station], ...] = (
-        _articles, _passed, _labelled, _reviewed, _dataset, _student, _serving,
+        _articles,
+        _passed,
+        _labelled,
+        _reviewed,
+        _dataset,
+        _student,
+        _serving,
     )
     return [stop(version) for stop in stops]
 

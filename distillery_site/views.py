@@ -18,9 +18,14 @@ def overview(request: HttpRequest) -> HttpResponse:
     filter_ = current_filter(request)
     stops, work, shown = stations(filter_), runs_now(), cards()
     context = {
-        "filter": filter_, "stations": stops, "step": next_step(stops, request.user), "cards": shown,
+        "filter": filter_,
+        "stations": stops,
+        "step": next_step(stops, request.user),
+        "cards": shown,
         "rival": "challenger" if any(card.has_challenger for card in shown) else "",
-        "concerns": concerns(), "runs": work, "again": 5 if work else 30,
+        "concerns": concerns(),
+        "runs": work,
+        "again": 5 if work else 30,
     }
     return render(request, "site/_overview.html" if "part" in request.GET else "site/overview.html", context)
 

@@ -12,11 +12,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from labeling.services import repeat_pairs
 from numpy.typing import NDArray
 
 from distillery_site.common.errors import Permanent
 from labeling.models import FilterVersion, Oracle
+from labeling.services import repeat_pairs
 from scoring.models import Benchmark
 from training.models import Dataset, ModelVersion, Split
 from training.student import metrics

@@ -17,7 +17,16 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 PAGES = (
-    "/", "/articles/", "/labels/", "/review/", "/data-sets/", "/training/", "/models/", "/scoring/", "/filters/", "/glossary",
+    "/",
+    "/articles/",
+    "/labels/",
+    "/review/",
+    "/data-sets/",
+    "/training/",
+    "/models/",
+    "/scoring/",
+    "/filters/",
+    "/glossary",
 )
 THEMES = ("light", "dark")
 WIDTHS = (1280, 360)

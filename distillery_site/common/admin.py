@@ -35,7 +35,11 @@ class RunAdmin(ReadOnlyAdmin):
 
 
 def read_only(
-    kind: type[models.Model], *columns: str, filters: Sequence[str] = (), related: Sequence[str] = (), search: Sequence[str] = (),
+    kind: type[models.Model],
+    *columns: str,
+    filters: Sequence[str] = (),
+    related: Sequence[str] = (),
+    search: Sequence[str] = (),
 ) -> None:
     """Register a table that needs no more than a list and a view of a row."""
     options = {"list_display": columns, "list_filter": filters, "list_select_related": related or False, "search_fields": search}

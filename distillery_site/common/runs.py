@@ -53,9 +53,19 @@ class RunQuerySet(models.QuerySet):
         """
         token = uuid.uuid4()
         now = timezone.now()
-        won = self.due().filter(pk=pk).update(
-            state=RunState.RUNNING, lease_token=token, lease_until=now + lease, heartbeat_at=now,
-            attempts=F("attempts") + 1, not_before=None, error="", started_at=Coalesce("started_at", now),
+        won = (
+            self.due()
+            .filter(pk=pk)
+            .update(
+                state=RunState.RUNNING,
+                lease_token=token,
+                lease_until=now + lease,
+                heartbeat_at=now,
+                attempts=F("attempts") + 1,
+                not_before=None,
+                error="",
+                started_at=Coalesce("started_at", now),
+            )
         )
         run: Any = self.get(pk=pk) if won == 1 else None
         if run is not None and run.attempts > MAX_ATTEMPTS:

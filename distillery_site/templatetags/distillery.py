@@ -97,7 +97,11 @@ def term(key: str, words: str = "") -> SafeString:
     name, sentence = explain(key)
     return format_html(
         '<a class="term" href="{}#{}" data-tip="{}" aria-description="{}">{}</a>',
-        reverse("glossary"), key, sentence, sentence, words or name,
+        reverse("glossary"),
+        key,
+        sentence,
+        sentence,
+        words or name,
     )
 
 
@@ -118,7 +122,10 @@ def progress(run: Any) -> SafeString:
     percent = round(100 * run.progress_share)
     return format_html(
         '<span class="progress" data-state="{}" role="progressbar" aria-label="progress" aria-valuemin="0" aria-valuemax="100"'
-        ' aria-valuenow="{}"><i style="width:{}%"></i></span>', run.state, percent, percent,
+        ' aria-valuenow="{}"><i style="width:{}%"></i></span>',
+        run.state,
+        percent,
+        percent,
     )
 
 
