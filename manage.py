@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Distillery's command line; with no database of your own it starts one for the command."""
 
+import io
 import os
 import sys
 
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "distillery_site.settings")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # a log shows each line when it is written, as a terminal does
     try:
         from django.core.management import execute_from_command_line
 
