@@ -50,8 +50,8 @@ def main(argv: list[str] | None = None, emit: Emit = to_stdout) -> int:
 
 
 def run(args: argparse.Namespace, emit: Emit) -> None:
-    options = _read_options(args.config)
-    chosen = config.make(args.kind, options)
+    artifact.code_version()
+    chosen = config.make(args.kind, _read_options(args.config))
     corpus = read_corpus(args.data)
     if (args.out / MANIFEST).exists():
         _answer_again(args.out, args.kind, corpus, emit)
@@ -96,6 +96,8 @@ def _read_options(path: Path | None) -> dict[str, Any]:
         return {}
     try:
         options = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"The configuration cannot be read: {error}.") from None
     except ValueError as error:
         raise BadInput(f"{path} is not valid JSON: {error}.") from None
     if not isinstance(options, dict):

@@ -140,7 +140,7 @@ def fit(corpus: Corpus, config: RidgeConfig, directory: Path, emit: Emit) -> Tra
     student.save(directory)
     progress = history.History()
     progress.add(_epoch(student, corpus, started), emit)
-    return Trained(manifest, student.predict, progress, started)
+    return Trained(manifest, student.predict, progress, started=started)
 
 
 class _Choice:

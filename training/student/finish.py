@@ -26,13 +26,14 @@ class Trained:
     manifest: Mapping[str, Any]
     predict: Callable[[Sequence[str]], Floats]
     history: History
+    val_errors: Floats | None = None  # cross-fitted ones, where the final student has seen the validation rows
     started: float = field(default_factory=time.monotonic)
 
 
 def complete(trained: Trained, corpus: Corpus, directory: Path, emit: Emit, *, bases: Path | None = None) -> None:
     """Complete the folder and say so; refuses a student whose reloaded copy predicts otherwise than the one in memory."""
     reloaded = artifact.open_student(directory, trained.manifest, "", bases=bases)
-    figures = {**_compare(trained, reloaded, corpus), **validation_metrics(corpus, _val_predictions(reloaded, corpus))}
+    figures = {**_compare(trained, reloaded, corpus), **_measured(trained, reloaded, corpus)}
     figures["chosen_epoch"] = trained.history.best.number
     texts = artifact.golden_texts(corpus)
     golden = {"texts": texts, "predictions": reloaded.predict(texts).tolist()}
@@ -64,8 +65,9 @@ def _compare(trained: Trained, reloaded: artifact.Student, corpus: Corpus) -> di
     return figures
 
 
-def _val_predictions(student: artifact.Student, corpus: Corpus) -> Floats:
-    return student.predict([example.text for example in corpus.split("val")])
+def _measured(trained: Trained, reloaded: artifact.Student, corpus: Corpus) -> dict[str, Any]:
+    raw = reloaded.predict([example.text for example in corpus.split("val")])
+    return validation_metrics(corpus, raw, trained.val_errors)
 
 
 def _write_side_files(directory: Path, manifest: Mapping[str, Any], trained: Trained, corpus: Corpus) -> None:

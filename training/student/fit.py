@@ -40,7 +40,9 @@ def fit(corpus: Corpus, config: LoraConfig, directory: Path, emit: Emit, base: P
         "lora", corpus, config, base=about, parameters=model.parameters(scorer), truncation=truncation,
         arithmetic={"training": "bf16" if trainer.bf16(config) else "fp32", "prediction": "fp32"},
     )  # fmt: skip
-    return Trained(manifest, lambda texts: model.predict(scorer, tokenizer, texts, config.max_tokens), progress.history, started)
+    return Trained(
+        manifest, lambda texts: model.predict(scorer, tokenizer, texts, config.max_tokens), progress.history, started=started
+    )
 
 
 def _work_folder(corpus: Corpus, config: LoraConfig, directory: Path, emit: Emit) -> Path:

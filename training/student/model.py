@@ -44,6 +44,10 @@ class Scorer(nn.Module):
         self.register_buffer("scale", torch.ones(outputs), persistent=False)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        return self.score(input_ids, attention_mask)
+
+    def score(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """As `forward`, which a trainer may wrap so that it always computes in bf16; predicting asks here."""
         found = self.model(input_ids=input_ids, attention_mask=attention_mask)
         if self.head is None:
             return cast(Tensor, found.logits)
@@ -197,7 +201,7 @@ def predict(scorer: Scorer, tokenizer: Tokenizer, texts: Sequence[str], max_toke
     with evaluating(scorer):
         for chosen in batches(rows, _TOGETHER):
             inputs = pad([rows[i] for i in chosen], tokenizer.pad_token_id)
-            found = scorer(**{name: value.to(device) for name, value in inputs.items()}) * scorer.scale
+            found = scorer.score(**{name: value.to(device) for name, value in inputs.items()}) * scorer.scale
             scores[chosen] = found.double().cpu().numpy()
     return scores
 
@@ -219,6 +223,7 @@ def read(directory: Path, base: Path, tokenizer: Tokenizer, pooling: Pooling, ou
     target = directory / MODEL_DIR
     adapters = cast(peft.LoraConfig, peft.PeftConfig.from_pretrained(str(target)))
     adapters.inference_mode = False  # frozen adapters would also pass for loaded ones
+    adapters.base_model_name_or_path = str(base)
     scorer = build(base, tokenizer, pooling, outputs, adapters)
     tensors = load_file(target / "adapter_model.safetensors")
     if scorer.head is not None:

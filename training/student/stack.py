@@ -69,12 +69,11 @@ def fit(
     median = history.medians(corpus)
     weights, unseen = cross_fit(predicted, median, targets(corpus.split("val")), config)
     mixture = {"weights": weights.tolist(), "median": median.tolist(), "parts": [e["kind"] for e in entries] + ["median"]}
-    figures = {"val_mae": mean_of_columns(unseen), "val_mae_by_output": history.by_output(unseen)}
-    manifest = artifact.describe("stack", corpus, config, members=entries, blend=mixture, cross_fitted=figures)
+    manifest = artifact.describe("stack", corpus, config, members=entries, blend=mixture)
     stack = StackStudent(students, manifest)
     progress = history.History()
     progress.add(_epoch(stack, corpus, unseen, config, started), emit)
-    return Trained(manifest, stack.predict, progress, started)
+    return Trained(manifest, stack.predict, progress, unseen, started)
 
 
 def cross_fit(predicted: Sequence[Floats], median: Floats, truth: Floats, config: StackConfig) -> tuple[Floats, Floats]:

@@ -294,4 +294,5 @@ def _common_direction(scorer: model.Scorer, rows: Rows, seed: int) -> Tensor:
     vectors = torch.stack(found)
     gram = vectors @ vectors.T
     gram += 0.01 * gram.diagonal().mean() * torch.eye(len(found), device=device)
-    return (vectors.T @ torch.linalg.solve(gram, torch.ones(len(found), device=device))).clone()
+    direction = vectors.T @ torch.linalg.solve(gram, torch.ones(len(found), device=device))
+    return (direction / (vectors @ direction).mean()).clone()

@@ -1,0 +1,80 @@
+"""A training that is killed goes on where it was, and ends where it would have."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.fakes import small_students
+from training.student import artifact
+from training.student.data import read_corpus
+
+OPTIONS = {"preset": "tiny", "save_steps": 4, "epochs": 2}
+
+
+@pytest.fixture
+def command(cast: small_students.Cast, tmp_path: Path) -> list[str]:
+    (tmp_path / "config.json").write_text(json.dumps(OPTIONS))
+    return [
+        sys.executable, "-m", "training.student", "fit", "--kind", "lora", "--data", str(cast.data),
+        "--base", str(cast.base), "--config", str(tmp_path / "config.json"), "--out",
+    ]  # fmt: skip
+
+
+def kill_when(command: list[str], reached: Path) -> None:
+    """Start it, and kill -9 it as soon as a file is there."""
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    while not reached.exists() and child.poll() is None:
+        time.sleep(0.01)
+    child.send_signal(signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL
+    assert child.stdout is not None
+    child.stdout.close()
+
+
+def finish(command: list[str]) -> list[dict]:
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.timeout(120)
+def test_a_killed_training_goes_on_and_predicts_as_if_nothing_had_happened(
+    command: list[str], cast: small_students.Cast, tmp_path: Path
+) -> None:
+    torn, whole = tmp_path / "torn", tmp_path / "whole"
+    kill_when([*command, str(torn)], torn / "work" / "checkpoints" / "checkpoint-16" / "complete")
+    events = finish([*command, str(torn)])
+    notes = [event["text"] for event in events if event["event"] == "note"]
+    assert any("Resumed from the checkpoint at step 16 of 24" in note for note in notes), notes
+    assert [event["number"] for event in events if event["event"] == "epoch"] == [2]
+
+    small_students.run(*command[4:8], *command[8:10], "--out", whole, **OPTIONS)
+    texts = [example.text for example in read_corpus(cast.data).split("val")]
+    both = [artifact.load(out, bases=cast.base.parent) for out in (torn, whole)]
+    assert np.allclose(both[0].predict(texts), both[1].predict(texts), atol=5e-3)
+    histories = [json.loads((out / "training_history.json").read_text())["epochs"] for out in (torn, whole)]
+    assert [epoch["number"] for epoch in histories[0]] == [1, 2]
+    for ours, theirs in zip(*histories, strict=True):
+        assert ours["val_mae"] == pytest.approx(theirs["val_mae"], abs=1e-3)
+
+
+def test_a_half_written_checkpoint_is_not_resumed_from(cast: small_students.Cast, tmp_path: Path) -> None:
+    half = tmp_path / "work" / "checkpoints" / "checkpoint-4"
+    half.mkdir(parents=True)
+    (half / "trainable.safetensors").write_bytes(b"half")
+    done = small_students.run("--kind", "lora", "--data", cast.data, "--out", tmp_path, "--base", cast.base, **OPTIONS)
+    assert done.code == 0
+    assert not any("Resumed" in event["text"] for event in done.named("note"))
+
+
+def test_checkpoints_of_another_recipe_are_thrown_away(cast: small_students.Cast, tmp_path: Path) -> None:
+    artifact.write_json(tmp_path / "work" / "run.json", {"fingerprint": "another", "config": {}})
+    (tmp_path / "work" / "checkpoints" / "checkpoint-4").mkdir(parents=True)
+    (tmp_path / "work" / "checkpoints" / "checkpoint-4" / "complete").touch()
+    done = small_students.run("--kind", "lora", "--data", cast.data, "--out", tmp_path, "--base", cast.base, **OPTIONS)
+    assert done.code == 0 and "training starts afresh" in done.named("note")[0]["text"]
