@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distillery_site.common.errors import BadInput
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
 _VOCABULARY, _WEIGHTS = "model/vocabulary.json", "model/ridge.safetensors"
+Coefficients = NDArray[np.floating]  # [features, outputs], fp32 to stay small
 _SHRINKS = np.linspace(0.0, 1.0, 21)
 _TRAIN_SAMPLE = 256
 
@@ -93,7 +95,7 @@ class RidgeStudent:
 
     kind = "ridge"
 
-    def __init__(self, features: Features, coef: Floats, intercept: Floats, manifest: Mapping[str, Any], sha256: str = ""):
+    def __init__(self, features: Features, coef: Coefficients, intercept: Floats, manifest: Mapping[str, Any], sha256: str = ""):
         self.features, self.coef, self.intercept = features, coef, intercept
         self.manifest, self.manifest_sha256 = manifest, sha256
         self.outputs: list[Output] = artifact.outputs_of(manifest)
@@ -150,9 +152,10 @@ class _Choice:
         outputs, self.scale = len(median), Scale(config.root)
         self.median, self.shrinks = self.scale.to(median), _SHRINKS if config.shrink else _SHRINKS[-1:]
         self.error, self.alpha, self.kept = np.full(outputs, np.inf), np.zeros(outputs), np.zeros(outputs)
-        self.coef, self.intercept = np.zeros((width, outputs), dtype=np.float32), self.median.copy()
+        self.coef: Coefficients = np.zeros((width, outputs), dtype=np.float32)
+        self.intercept = self.median.copy()
 
-    def consider(self, alpha: float, coef: Floats, intercept: Floats, predicted: Floats, truth: Floats) -> float:
+    def consider(self, alpha: float, coef: Coefficients, intercept: Floats, predicted: Floats, truth: Floats) -> float:
         """Take over the outputs that get better; returns this penalty's own mean validation MAE."""
         for kept in self.shrinks[::-1]:  # of equals the least pulled
             pulled = self.scale.back(self.median + kept * (predicted - self.median))
@@ -164,7 +167,7 @@ class _Choice:
         return mean_of_columns(history.errors(truth, self.scale.back(predicted)))
 
 
-def solve(rows: "csr_matrix", truth: Floats, weights: Floats, alpha: float) -> tuple[Floats, Floats]:
+def solve(rows: "csr_matrix", truth: Floats, weights: Floats, alpha: float) -> tuple[Coefficients, Floats]:
     """Ridge coefficients [features, outputs] and intercepts; outputs that lack the same rows are solved together."""
     known = ~np.isnan(truth)
     coef, intercept = np.zeros((rows.shape[1], truth.shape[1]), dtype=np.float32), np.zeros(truth.shape[1])
@@ -175,7 +178,7 @@ def solve(rows: "csr_matrix", truth: Floats, weights: Floats, alpha: float) -> t
     return coef, intercept
 
 
-def _ridge(rows: "csr_matrix", truth: Floats, weights: Floats, alpha: float) -> tuple[Floats, Floats]:
+def _ridge(rows: "csr_matrix", truth: Floats, weights: Floats, alpha: float) -> tuple[Coefficients, Floats]:
     from sklearn.linear_model import Ridge
 
     model = Ridge(alpha=alpha, solver="sparse_cg", tol=1e-4)
@@ -196,6 +199,6 @@ def _texts(examples: Sequence[Example]) -> list[str]:
     return [example.text for example in examples]
 
 
-def _parameters(coef: Floats) -> dict[str, int]:
+def _parameters(coef: Coefficients) -> dict[str, int]:
     count = int(coef.size + coef.shape[1])
     return {"trainable": count, "total": count}

@@ -104,8 +104,8 @@ class Scorer(nn.Module):
 
 def build(base: Path, tokenizer: Tokenizer, pooling: Pooling, outputs: int, adapters: peft.LoraConfig | LoraConfig) -> Scorer:
     """The base with fresh adapters and an untrained head; `adapters` is the recipe's or a stored adapter's configuration."""
-    transformers.logging.set_verbosity_error()  # it reports the missing head, which is on purpose
-    transformers.logging.disable_progress_bar()
+    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # it reports the head that it can't find
+    transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     if pooling == "last":
         model: Any = AutoModelForSequenceClassification.from_pretrained(
             base, num_labels=outputs, dtype=torch.float32, local_files_only=True
@@ -132,7 +132,7 @@ def _without_dropout(model: nn.Module) -> None:
         if isinstance(part, nn.Dropout):
             part.p = 0.0
         if isinstance(getattr(part, "attention_dropout", None), float):
-            part.attention_dropout = 0.0
+            part.attention_dropout = 0.0  # type: ignore[assignment]
 
 
 def _adapters(model: nn.Module, config: LoraConfig, pooling: Pooling) -> peft.LoraConfig:
@@ -210,7 +210,7 @@ def save(scorer: Scorer, tokenizer: Tokenizer, directory: Path, base: Card, max_
     """Plain PEFT: adapter weights, adapter_config.json with the base's public name, tokenizer; an own head beside them."""
     target = directory / MODEL_DIR
     scorer.model.peft_config["default"].base_model_name_or_path = base.home
-    scorer.model.save_pretrained(target, save_embedding_layers=False)
+    scorer.model.save_pretrained(str(target), save_embedding_layers=False)
     tokenizer.save_pretrained(target)
     if scorer.head is not None:
         save_file({name: value.contiguous() for name, value in scorer.head.state_dict().items()}, target / HEAD)
