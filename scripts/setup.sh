@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=.venv/bin/python
-quietly=(--quiet --disable-pip-version-check --no-compile) # Python compiles what is really imported, when it is
+quietly=(--quiet --disable-pip-version-check --no-compile) # compiled below, on all processors
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -50,3 +50,5 @@ list=$(mktemp)
 trap 'rm -f "$list"' EXIT
 "$venv" scripts/requirements.py "$@" >"$list"
 pip_install --requirement "$list"
+# Now rather than at the first import: there may be an environment that forbids Python to keep what it compiled.
+"$venv" -m compileall -q -q -j 0 -x '/tests?/' .venv/lib || true # some packages carry files for other Pythons
