@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
+import psycopg
 
 from distillery_site.embedded.home import Home, LocalError, wheel, writing
 from distillery_site.embedded.server import Server, find, run
@@ -43,7 +44,12 @@ class Postgres(Server):
             lines = (self.data / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
             return False
-        return len(lines) > 7 and lines[7].strip() == "ready"
+        return len(lines) > 7 and lines[7].strip() == "ready" and self._answers()
+
+    def _answers(self) -> bool:
+        """Asked as well, for a server that was just killed still has its process and its pidfile for a moment."""
+        where = f"host={self.home.sockets} port={PORT} user={DATABASE} dbname={DATABASE} connect_timeout=5"
+        return psycopg.pq.PGconn.ping(where.encode()) == psycopg.pq.Ping.OK
 
     def prepare(self) -> None:
         self.home.make(self.home.sockets, 0o755)
