@@ -26,6 +26,7 @@ class Trained:
     manifest: Mapping[str, Any]
     predict: Callable[[Sequence[str]], Floats]
     history: History
+    val_raw: Floats | None = None  # validation predictions where they are known already
     val_errors: Floats | None = None  # cross-fitted ones, where the final student has seen the validation rows
     started: float = field(default_factory=time.monotonic)
 
@@ -66,7 +67,9 @@ def _compare(trained: Trained, reloaded: artifact.Student, corpus: Corpus) -> di
 
 
 def _measured(trained: Trained, reloaded: artifact.Student, corpus: Corpus) -> dict[str, Any]:
-    raw = reloaded.predict([example.text for example in corpus.split("val")])
+    raw = trained.val_raw
+    if raw is None:
+        raw = reloaded.predict([example.text for example in corpus.split("val")])
     return validation_metrics(corpus, raw, trained.val_errors)
 
 

@@ -19,7 +19,7 @@ from .finish import Trained
 from .metrics import clip, mean_of_columns
 
 MEMBERS = "members"
-_TRAIN_SAMPLE = 256
+_TRAIN_SAMPLE = 96
 
 
 class StackStudent:
@@ -73,7 +73,7 @@ def fit(
     stack = StackStudent(students, manifest)
     progress = history.History()
     progress.add(_epoch(stack, corpus, unseen, config, started), emit)
-    return Trained(manifest, stack.predict, progress, unseen, started)
+    return Trained(manifest, stack.predict, progress, blend(weights, predicted, median), unseen, started)
 
 
 def cross_fit(predicted: Sequence[Floats], median: Floats, truth: Floats, config: StackConfig) -> tuple[Floats, Floats]:
