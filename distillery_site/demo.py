@@ -16,6 +16,7 @@ from django.contrib.auth import get_user_model
 from distillery_site.common.errors import Permanent
 from distillery_site.common.models import ApiKey, hash_key
 from distillery_site.common.runs import Run, RunState
+from distillery_site.demo_report import curl_line
 from labeling import services as labeling
 from labeling.demo import articles as news
 from labeling.demo import oracle as recorded
@@ -54,6 +55,7 @@ class Demo:
     """State of one run of the demo: what was made, and how long each stage took."""
 
     plan: Plan
+    url: str
     say: Callable[[str], None]
     watch: Callable[[Run], None]
     seconds: dict[str, float] = field(default_factory=dict)
@@ -70,6 +72,7 @@ class Demo:
         dataset = self.freeze(versions)
         ridge = self.student(dataset, Kind.RIDGE)
         self.serve_best(dataset, [ridge])
+        self.say(curl_line(self.url, api_key()))
         lora = self.student(dataset, Kind.LORA)
         stack = self.student(dataset, Kind.STACK)
         self.serve_best(dataset, [ridge, lora, stack])

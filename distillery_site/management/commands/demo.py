@@ -26,6 +26,8 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=settings.WEB_PORT, help="Port of the dashboard (default %(default)s).")
 
     def handle(self, *, fast: bool, no_serve: bool, json: Path | None, port: int, **options: Any) -> None:
+        if json and not json.parent.is_dir():
+            raise CommandError(f"{json} can't be written: there is no folder {json.parent}.")
         supervisor = Supervisor(programs(port=port), quiet=True)
         try:
             supervisor.start()
@@ -43,11 +45,11 @@ class Command(BaseCommand):
     def show(self, *, fast: bool, json_file: Path | None, supervisor: Supervisor) -> None:
         supervisor.ready(timeout=90)
         self.stdout.write(f"Dashboard: {supervisor.url}")
-        demo = Demo(Plan.fast() if fast else Plan(), say=self.stdout.write, watch=self.watch)
+        demo = Demo(Plan.fast() if fast else Plan(), supervisor.url, say=self.stdout.write, watch=self.watch)
         dataset = demo.run()
         report = demo_report.collect(dataset, seconds=demo.seconds, web_rss_mb=supervisor.rss_mb("web"))
         self.stdout.write(demo_report.table(report))
-        self.stdout.write(demo_report.curl_line(supervisor.url, api_key()))
+        self.stdout.write(demo_report.curl_line(demo.url, api_key()))
         if json_file:
             json_file.write_text(json.dumps(report, indent=2))
 
