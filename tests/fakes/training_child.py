@@ -31,8 +31,11 @@ def learn(data: Path, out: Path, *, epochs: int = 2) -> None:
     (out / "weights").write_text("none")
     metrics = {"val_mae": 1 / epochs, "chosen_epoch": epochs, "reload_max_diff": 0.0}
     manifest = {
-        "format": artifact.FORMAT, "kind": "ridge", "outputs": [vars(output) for output in corpus.outputs],
-        "metrics": metrics, "born": time.time_ns(),
+        "format": artifact.FORMAT,
+        "kind": "ridge",
+        "outputs": [vars(output) for output in corpus.outputs],
+        "metrics": metrics,
+        "born": time.time_ns(),
     }
     emit("done", manifest_sha256=artifact.seal(out, manifest), val_mae=1 / epochs, chosen_epoch=epochs, reload_max_diff=0.0)
 
