@@ -43,10 +43,10 @@ def test_the_model_page_shows_where_its_figures_come_from(page, loop):
 
 def test_a_reviewer_scores_before_seeing_the_oracle(page):
     page.goto("/articles/")
-    page.locator("main table a, main .list a").first.click()
-    page.get_by_role("button", name=re.compile("review", re.IGNORECASE)).first.click()
+    page.locator("main tbody th a").first.click()
+    page.get_by_role("button", name="Send it to review").click()
     page.goto("/review/")
-    page.locator("main table a").first.click()
+    page.locator("main tbody th a").first.click()
     expect(page.locator("main")).to_contain_text("appears once yours is in")
     for scale in page.locator("fieldset.scale").all():
         scale.locator("label").nth(5).click()
