@@ -1,8 +1,8 @@
 """What every page of the site gets: the way round, and the filter that stays with the person."""
 
-from importlib.metadata import version
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
@@ -10,7 +10,6 @@ from django.utils.functional import SimpleLazyObject
 from distillery_site import permissions
 from labeling.current import all_filters, current_filter
 
-VERSION = version("distillery")
 LOOP = (
     ("Overview", "overview"),
     ("Articles", "articles"),
@@ -26,9 +25,9 @@ LOOP = (
 def site(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
-        return {"distillery_version": VERSION}
+        return {"distillery_version": settings.VERSION}
     return {
-        "distillery_version": VERSION,
+        "distillery_version": settings.VERSION,
         "nav": [_entry(name, reverse(route), request.path) for name, route in LOOP],
         "all_filters": SimpleLazyObject(all_filters),
         "current_filter": SimpleLazyObject(lambda: current_filter(request)),

@@ -1,6 +1,7 @@
 """Every setting of the site; each environment value is read here and nowhere else."""
 
 import secrets
+import tomllib
 from pathlib import Path
 
 import dj_database_url
@@ -10,6 +11,7 @@ from distillery_site import local
 from distillery_site.common import env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
 VAR = env.path("DISTILLERY_VAR", BASE_DIR / "var")
 MODELS_ROOT = env.path("DISTILLERY_MODELS", VAR / "models")
 BASES_ROOT = env.path("DISTILLERY_BASES", VAR / "bases")
