@@ -181,6 +181,14 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 
 ANTHROPIC_API_KEY = env.text("ANTHROPIC_API_KEY")
 ANTHROPIC_BASE_URL = env.text("ANTHROPIC_BASE_URL", "https://api.anthropic.com")
+GEMINI_API_KEY = env.text("GEMINI_API_KEY")
+GEMINI_BASE_URL = env.text("GEMINI_BASE_URL", "https://generativelanguage.googleapis.com")
+OPENAI_API_KEY = env.text("OPENAI_API_KEY")
+OPENAI_BASE_URL = env.text("OPENAI_BASE_URL", "https://api.openai.com/v1")
+ORACLE_LIMITS = env.words("ORACLE_LIMITS")  # provider/model=requests/input tokens/output tokens a minute; else learned
+ORACLE_CONCURRENCY = env.integer("ORACLE_CONCURRENCY", 0)  # questions out at once in one worker; 0: the provider's own
+ORACLE_TIMEOUT = env.number("ORACLE_TIMEOUT", 120.0)  # seconds for one answer
+ORACLE_MONTHLY_CAP_USD = env.text("ORACLE_MONTHLY_CAP_USD")  # over all runs of a calendar month (UTC); empty: none
 ORACLE_PRICES = env.words("ORACLE_PRICES")  # model=input/output in USD per million tokens, where the list lacks or misprices one
 OUTBOUND_ALLOW = env.words("OUTBOUND_ALLOW")  # hosts inside the own network that may be called
 

@@ -1,17 +1,18 @@
 """Articles, the rubrics they are judged by, what oracles said of them and what people say."""
 
 from datetime import date
+from decimal import Decimal
 from typing import Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from distillery_site.common.runs import Run
+from distillery_site.common.runs import FINAL, Money, Run, RunState
 from distillery_site.common.text import canonical_hash, render_view, text_hash
 
 DEFAULT_VIEW = {"fields": ["title", "published", "text"], "max_words": 400}
@@ -27,6 +28,7 @@ class Filter(models.Model):
     slug = models.SlugField(max_length=80, unique=True)
     name = models.CharField(max_length=120)
     question = models.CharField(max_length=300, blank=True)
+    budget_usd = Money(null=True, blank=True, help_text="Cap over all labelling of this filter; empty: none.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -179,20 +181,40 @@ class Oracle(models.Model):
 
 
 class LabelingRun(Run):
-    """One oracle reads a fixed list of articles by one rubric."""
+    """One oracle reads a fixed list of articles by one rubric, or by several in one prompt.
+
+    Its shards do the work and hold the leases; this row has the money, the progress and the state that people see.
+    """
+
+    class Mode(models.TextChoices):
+        DIRECT = "direct", "direct"
+        BATCH = "batch", "batch"
+
+    class Kind(models.TextChoices):
+        FULL = "full", "all"
+        PILOT = "pilot", "pilot"
+        ENRICHED = "enriched", "enriched"
 
     version = models.ForeignKey(FilterVersion, models.PROTECT, related_name="labeling_runs")
+    also = models.ManyToManyField(
+        FilterVersion, blank=True, related_name="joint_runs", help_text="Further rubrics asked in the same prompt."
+    )
     oracle = models.ForeignKey(Oracle, models.PROTECT, related_name="runs")
+    mode = models.CharField(max_length=6, choices=Mode, default=Mode.DIRECT)
+    kind = models.CharField(max_length=8, choices=Kind, default=Kind.FULL)
     reading = models.PositiveSmallIntegerField(default=1)
-    budget_usd = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
-    reserved_usd = models.DecimalField(max_digits=12, decimal_places=6, default=0)
-    lost_usd = models.DecimalField(
-        max_digits=12, decimal_places=6, default=0, help_text="Booked for calls whose reply never came."
+    budget_usd = Money(null=True, blank=True)
+    reserved_usd = Money(default=0, help_text="For calls that are out.")
+    lost_usd = Money(default=0, help_text="Booked for calls whose reply never came.")
+    sampling = models.JSONField(default=dict, blank=True, help_text="How the articles were drawn: {how, size, seed, …}.")
+    plan = models.JSONField(default=dict, blank=True, help_text="What it was expected to cost, and by which price list.")
+    agreed = models.JSONField(
+        default=dict, blank=True, help_text="Who agreed that the articles leave this machine: {by, at, sentence}."
     )
 
     class Meta(Run.Meta):
         constraints = [
-            *Run.Meta.constraints,
+            models.CheckConstraint(name="labelingrun_state_known", condition=Q(state__in=RunState.values)),
             models.CheckConstraint(
                 name="labelingrun_within_budget",
                 condition=Q(budget_usd=None) | Q(budget_usd__gte=F("cost_usd") + F("reserved_usd") + F("lost_usd")),
@@ -202,9 +224,74 @@ class LabelingRun(Run):
     def __str__(self) -> str:
         return f"labelling run {self.pk}"
 
+    @property
+    def versions(self) -> list[FilterVersion]:
+        """Every rubric of its prompt, the run's own first."""
+        return [self.version, *self.also.select_related("filter").order_by("pk")] if self.pk else [self.version]
+
+    @property
+    def spent_usd(self) -> Decimal:
+        """All that counts against the cap: paid, lost and out at the moment."""
+        return self.cost_usd + self.lost_usd + self.reserved_usd
+
+    def request_cancel(self) -> None:
+        """Nothing new is asked from now on; shards at work settle what is out and stop."""
+        with transaction.atomic():
+            rows = LabelingRun.objects.filter(pk=self.pk)
+            rows.exclude(state__in=FINAL).update(cancel_requested=True)
+            self.shards.exclude(state__in=FINAL).update(cancel_requested=True)
+            idle = self.shards.filter(state__in=(RunState.QUEUED, RunState.PAUSED))
+            idle.update(state=RunState.CANCELLED, finished_at=timezone.now())
+            if not self.shards.filter(state=RunState.RUNNING).exists():
+                rows.exclude(state__in=FINAL).update(state=RunState.CANCELLED, finished_at=timezone.now())
+        self.refresh_from_db()
+
+
+class LabelingShard(Run):
+    """One worker's part in a labelling run: the lease. It takes whatever articles of the run nobody else has."""
+
+    run = models.ForeignKey(LabelingRun, models.CASCADE, related_name="shards")
+    number = models.PositiveSmallIntegerField(default=1)
+
+    class Meta(Run.Meta):
+        constraints = [*Run.Meta.constraints, models.UniqueConstraint(name="shard_once", fields=["run", "number"])]
+
+    def __str__(self) -> str:
+        return f"shard {self.number} of labelling run {self.run_id}"
+
+
+class LabelingBatch(models.Model):
+    """Calls handed to the provider's batch service together; found again there by its marker when a reply was lost."""
+
+    class State(models.TextChoices):
+        SUBMITTING = "submitting", "being handed over"
+        SUBMITTED = "submitted", "with the provider"
+        STORED = "stored", "results stored"
+        LOST = "lost", "never arrived"
+
+    run = models.ForeignKey(LabelingRun, models.CASCADE, related_name="batches")
+    marker = models.CharField(max_length=64, unique=True)
+    provider_id = models.CharField(max_length=200, blank=True)
+    state = models.CharField(max_length=10, choices=State, default=State.SUBMITTING)
+    requests = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    submitted_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    answered = models.PositiveIntegerField(default=0)
+    note = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        verbose_name_plural = "labeling batches"
+        constraints = [
+            models.CheckConstraint(name="batch_submitted_has_id", condition=~Q(state="submitted") | ~Q(provider_id="")),
+        ]
+
+    def __str__(self) -> str:
+        return f"batch {self.provider_id or self.marker} of labelling run {self.run_id}"
+
 
 class LabelingItem(models.Model):
-    """One article of a run and what became of it."""
+    """One article of a run and what became of it; `shard` is set while a worker has it."""
 
     class State(models.TextChoices):
         WAITING = "waiting", "waiting"
@@ -213,25 +300,105 @@ class LabelingItem(models.Model):
         ABSENT = "absent", "no recording"
         FAILED = "failed", "failed"
 
+    class Drawn(models.TextChoices):
+        RANDOM = "random", "at random"
+        ENRICHED = "enriched", "as a likely positive"
+
     run = models.ForeignKey(LabelingRun, models.CASCADE, related_name="items")
     article = models.ForeignKey(Article, models.PROTECT, related_name="+")
+    shard = models.ForeignKey(LabelingShard, models.SET_NULL, null=True, blank=True, related_name="items")
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
-    error_class = models.CharField(max_length=40, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="Answers that were no label; decides when to give up.")
+    room = models.PositiveSmallIntegerField(default=0, help_text="How often its token limit was doubled.")
+    repair = models.BooleanField(default=False, help_text="Next it is asked to mend its last answer.")
+    not_before = models.DateTimeField(null=True, blank=True)
+    drawn = models.CharField(max_length=8, choices=Drawn, default=Drawn.RANDOM)
+    weight = models.FloatField(default=1.0, help_text="One over the chance that it was drawn.")
+    error_class = models.CharField(max_length=60, blank=True)
     error = models.TextField(blank=True)
-    raw_answer = models.TextField(blank=True)
-    reserved_usd = models.DecimalField(
-        max_digits=12, decimal_places=6, null=True, blank=True, help_text="Set while a paid call is out."
-    )
 
     class Meta:
         constraints = [
             models.UniqueConstraint(name="item_once", fields=["run", "article"]),
             models.CheckConstraint(name="item_failure_has_class", condition=~Q(state="failed") | ~Q(error_class="")),
         ]
-        indexes = [models.Index(name="item_by_state", fields=["run", "state", "error_class"])]  # next shard; counts by class
+        indexes = [
+            models.Index(name="item_by_state", fields=["run", "state", "error_class"]),  # counts by class
+            models.Index(name="item_to_ask", fields=["run", "id"], condition=Q(state="waiting", shard=None)),  # the next ones
+        ]
 
     def __str__(self) -> str:
         return f"article {self.article_id} of labelling run {self.run_id}: {self.get_state_display()}"
+
+
+class OracleCall(models.Model):
+    """One request to an oracle, written down before it leaves, and what came of it: the books are the sum of these."""
+
+    class State(models.TextChoices):
+        OUT = "out", "out"
+        ANSWERED = "answered", "answered"
+        FAILED = "failed", "failed"
+        LOST = "lost", "reply never came"
+        UNSENT = "unsent", "never sent"
+
+    key = models.CharField(max_length=64, unique=True, help_text="Its name towards the provider.")
+    run = models.ForeignKey(LabelingRun, models.CASCADE, related_name="calls")
+    item = models.ForeignKey(LabelingItem, models.CASCADE, related_name="calls")
+    shard = models.ForeignKey(LabelingShard, models.SET_NULL, null=True, blank=True, related_name="calls")
+    batch = models.ForeignKey(LabelingBatch, models.SET_NULL, null=True, blank=True, related_name="calls")
+    state = models.CharField(max_length=8, choices=State, default=State.OUT)
+    repair = models.BooleanField(default=False)
+    room = models.PositiveSmallIntegerField(default=0)
+    text_sha256 = models.CharField(max_length=64, help_text="Of the article as it was sent.")
+    prompt_hash = models.CharField(max_length=64, blank=True)
+    reserved_usd = Money(default=0)
+    cost_usd = Money(default=0)
+    input_tokens = models.PositiveIntegerField(default=0)
+    cache_read_tokens = models.PositiveIntegerField(default=0)
+    cache_write_tokens = models.PositiveIntegerField(default=0)
+    output_tokens = models.PositiveIntegerField(default=0)
+    request_id = models.CharField(max_length=120, blank=True)
+    response_model = models.CharField(max_length=120, blank=True)
+    sdk = models.CharField(max_length=40, blank=True)
+    error_class = models.CharField(max_length=60, blank=True)
+    error = models.TextField(blank=True)
+    raw_answer = models.TextField(blank=True)
+    seconds = models.FloatField(default=0)
+    sent_at = models.DateTimeField(default=timezone.now, editable=False)
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(name="call_out", fields=["shard"], condition=Q(state="out")),  # what a dead worker left behind
+            models.Index(name="call_by_item", fields=["item", "id"]),  # the history of one article
+            models.Index(name="call_by_run", fields=["run", "state"]),  # counts and costs of a run
+        ]
+
+    def __str__(self) -> str:
+        return f"call {self.key}"
+
+
+class Purse(models.Model):
+    """What was spent of a cap that several runs share: a filter's or a month's. Locked before the run's own row."""
+
+    name = models.CharField(max_length=60, unique=True, help_text='"month 2026-11" or "filter uplifting".')
+    cost_usd = Money(default=0)
+    reserved_usd = Money(default=0)
+    lost_usd = Money(default=0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="purse_never_negative", condition=Q(cost_usd__gte=0, reserved_usd__gte=0, lost_usd__gte=0)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def spent_usd(self) -> Decimal:
+        return self.cost_usd + self.lost_usd + self.reserved_usd
 
 
 class OracleLabelQuerySet(models.QuerySet):
@@ -247,22 +414,27 @@ class OracleLabel(models.Model):
     """One judgement: scores in the rubric's order, null stays null, with all that made it."""
 
     run = models.ForeignKey(LabelingRun, models.PROTECT, null=True, blank=True, related_name="labels")
+    call = models.ForeignKey(OracleCall, models.PROTECT, null=True, blank=True, related_name="labels")
     version = models.ForeignKey(FilterVersion, models.PROTECT, related_name="labels")
     article = models.ForeignKey(Article, models.PROTECT, related_name="labels")
     oracle = models.ForeignKey(Oracle, models.PROTECT, related_name="labels")
     reading = models.PositiveSmallIntegerField(default=1)
     scores = ArrayField(models.FloatField(null=True))
     reasoning = models.TextField(blank=True)
+    evidence = models.JSONField(default=list, blank=True, help_text="Quotes it gave: [{quote, found}].")
     raw_answer = models.TextField(blank=True)
     flags = models.JSONField(default=list, blank=True)
     text_sha256 = models.CharField(max_length=64)
     rubric_hash = models.CharField(max_length=64)
-    request_hash = models.CharField(max_length=64, help_text="Text, rubric, model, parameters and reading number.")
+    prompt_hash = models.CharField(
+        max_length=64, blank=True, help_text="Of the very words and schema it was asked with; empty where they are not known."
+    )
+    request_hash = models.CharField(max_length=64, help_text="Text, rubric and prompt, model and parameters, reading number.")
     request_id = models.CharField(max_length=120, blank=True)
     response_model = models.CharField(max_length=120, blank=True)
     input_tokens = models.PositiveIntegerField(default=0)
     output_tokens = models.PositiveIntegerField(default=0)
-    cost_usd = models.DecimalField(max_digits=12, decimal_places=6, default=0)
+    cost_usd = Money(default=0, help_text="Its share of its call.")
     seconds = models.FloatField(default=0)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -270,7 +442,9 @@ class OracleLabel(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(name="label_once", fields=["version", "article", "oracle", "reading", "text_sha256"]),
+            models.UniqueConstraint(
+                name="label_once", fields=["version", "article", "oracle", "reading", "text_sha256", "prompt_hash"]
+            ),
             models.UniqueConstraint(name="label_request_once", fields=["version", "article", "request_hash"]),
         ]
         indexes = [models.Index(name="label_by_version", fields=["version", "oracle", "reading"])]  # freeze, distributions
@@ -279,9 +453,10 @@ class OracleLabel(models.Model):
         return f"reading {self.reading} of article {self.article_id} by {self.oracle}"
 
     @staticmethod
-    def request_hash_of(text_sha256: str, version: FilterVersion, oracle: Oracle, reading: int) -> str:
+    def request_hash_of(text_sha256: str, version: FilterVersion, prompt_hash: str, oracle: Oracle, reading: int) -> str:
         """Names a question: whoever asked it before has the answer already."""
-        return canonical_hash([text_sha256, version.rubric_hash, oracle.identity, reading])
+        prompt = [prompt_hash] if prompt_hash else []
+        return canonical_hash([text_sha256, version.rubric_hash, oracle.identity, reading, *prompt])
 
 
 class ReviewTask(models.Model):
@@ -290,6 +465,7 @@ class ReviewTask(models.Model):
     class Reason(models.TextChoices):
         RANDOM = "random", "random sample"
         READINGS = "readings", "the oracle's readings differ"
+        ORACLES = "oracles", "two oracles differ"
         WORST = "worst", "the student's worst error"
         SENT = "sent", "sent by a person"
 

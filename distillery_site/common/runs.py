@@ -21,6 +21,13 @@ LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 5
 
 
+class Money(models.DecimalField):
+    """USD, exact to a ten-thousandth of a millionth: what one token of the cheapest model costs."""
+
+    def __init__(self, **options: Any):
+        super().__init__(**{"max_digits": 20, "decimal_places": 10, **options})
+
+
 class RunState(models.TextChoices):
     QUEUED = "queued", "queued"
     RUNNING = "running", "running"
@@ -91,7 +98,7 @@ class Run(models.Model):
     stage = models.CharField(max_length=200, blank=True)
     progress_done = models.PositiveIntegerField(default=0)
     progress_total = models.PositiveIntegerField(default=0)
-    cost_usd = models.DecimalField(max_digits=12, decimal_places=6, default=0)
+    cost_usd = Money(default=0)
     error = models.TextField(blank=True)
 
     objects = RunQuerySet.as_manager()
