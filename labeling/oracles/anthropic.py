@@ -1,189 +1,128 @@
 """Claude, asked through Anthropic's SDK. Pure: no Django, no tables.
 
 The SDK's own retries are off: it would sleep out a retry-after of an hour inside the call and nobody would see it.
-What a call cost is read before its answer is, so a refused, cut or unreadable answer is still paid for in the books.
+What a call cost is read before anything else of its answer is, so a refused or cut answer is still in the books.
 """
 
+import asyncio
+import json
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
 import anthropic
 import httpx2
-from anthropic.types import Message
 
 from distillery_site.common.errors import BadInput
-from labeling.oracles.base import Judgement, OracleError, Question
-from labeling.oracles.prices import Prices, Tokens
-from labeling.prompts import parse
+from labeling.oracles import claude
+from labeling.oracles.base import NoBatches, OracleError, Question, Reply, Tokens
+from labeling.oracles.prices import Prices
+from labeling.oracles.wire import was_sent
 
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
-MIN_TOKENS, MAX_TOKENS = 256, 16_000
-TIMEOUT_SECONDS = 120.0
+MIN_TOKENS, MAX_TOKENS = 256, 32_000
 OVERHEAD_TOKENS = 2_000  # what the provider adds around our text: frame, schema, instructions for the format
-MAX_RAW = 20_000
-NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol, httpx2.ProxyError)
-ASKS_FOR_PATIENCE = {429, 502, 503, 504, 529}
+CONCURRENCY = 64
+SDK = f"anthropic {anthropic.__version__}"
 
 
-class AnthropicOracle:
+class AnthropicOracle(NoBatches):
     """`params`: effort and max_tokens (thinking included). There is no temperature any more: repeatability is measured."""
 
     provider = "anthropic"
-    concurrency = 8
     chunk = 1
 
-    def __init__(self, model: str, params: dict[str, Any], *, api_key: str, base_url: str, prices: Prices):
+    def __init__(
+        self,
+        model: str,
+        params: dict[str, Any],
+        *,
+        api_key: str,
+        base_url: str,
+        prices: Prices,
+        timeout: float = 120.0,
+        concurrency: int = CONCURRENCY,
+    ):
         if not api_key:
             raise OracleError("auth", "ANTHROPIC_API_KEY is not set; set it and resume the run.")
         _check_params(params)
-        self.model, self.params, self._prices = model, params, prices
-        # Redirects are not followed: only the address that was checked may see the key.
-        http = anthropic.DefaultAsyncHttpxClient(follow_redirects=False)
-        self._client = anthropic.AsyncAnthropic(
-            api_key=api_key, base_url=base_url, max_retries=0, timeout=TIMEOUT_SECONDS, http_client=http
-        )
+        self.model, self.params, self.concurrency = model, params, concurrency
+        self._prices, self._timeout = prices, timeout
+        self._client = _client(api_key, base_url, timeout, concurrency)
 
-    def worst_cost(self, question: Question) -> Decimal:
+    def worst_cost(self, question: Question, *, batch: bool = False) -> Decimal:
         """A token is at least one byte, so bytes bound the input; the output is bounded by max_tokens."""
-        size = len((question.system + question.user + str(question.schema)).encode())
-        return self._prices.cost(Tokens(cache_write=size + OVERHEAD_TOKENS, output=self._room(question)))
+        return self._prices.cost(Tokens(cache_write=question.size + OVERHEAD_TOKENS, output=self._room(question)), batch)
 
     def _room(self, question: Question) -> int:
         """Output tokens allowed: twice as many each time an answer was cut off."""
-        return min(self.params["max_tokens"] * 2 ** (question.attempt - 1), MAX_TOKENS)
+        return min(self.params["max_tokens"] * 2**question.room, MAX_TOKENS)
 
-    async def judge(self, question: Question) -> Judgement:
+    async def ask(self, question: Question) -> Reply:
         start = time.monotonic()
-        reply = await self._send(question)
-        if reply.problem is not None:
-            raise reply.problem
-        parsed = _parse(reply, question)
-        return Judgement(
-            parsed.scores,
-            parsed.reasoning,
-            reply.text,
-            reply.message.model,
-            reply.tokens.input,
-            reply.tokens.output,
-            reply.cost,
-            time.monotonic() - start,
-            reply.request_id,
-            parsed.flags,
-        )
+        with self._known_failures():
+            async with asyncio.timeout(self._timeout):  # the client's own is for each piece of the answer
+                response = await self._client.messages.with_raw_response.create(**self._request(question))
+                body = await response.read()
+        value = _loads(body)
+        return claude.reply(value, self._prices, response.headers, seconds=time.monotonic() - start, sdk=SDK)
+
+    def _request(self, question: Question) -> dict[str, Any]:
+        output = {"format": {"type": "json_schema", "schema": question.schema}, "effort": self.params["effort"]}
+        roles = ("user", "assistant")
+        said = (question.user, *question.turns)
+        messages = [{"role": roles[place % 2], "content": text} for place, text in enumerate(said)]
+        return {
+            "model": self.model,
+            "max_tokens": self._room(question),
+            "system": question.system,
+            "messages": messages,
+            "output_config": output,
+        }
+
+    async def count_tokens(self, question: Question) -> int | None:
+        request = self._request(question)
+        del request["max_tokens"]
+        with self._known_failures():
+            return (await self._client.messages.count_tokens(**request)).input_tokens
+
+    async def probe(self) -> str:
+        with self._known_failures():
+            found = await self._client.models.retrieve(self.model)
+        return f"Anthropic answers and has {found.display_name}."
 
     async def aclose(self) -> None:
         await self._client.close()
 
-    async def _send(self, question: Question) -> "Reply":
+    @contextmanager
+    def _known_failures(self) -> Iterator[None]:
+        """Whatever goes wrong on the way, as an OracleError."""
         try:
-            response = await self._client.messages.with_raw_response.create(
-                model=self.model,
-                max_tokens=self._room(question),
-                system=question.system,
-                messages=[{"role": "user", "content": question.user}],
-                output_config={"format": {"type": "json_schema", "schema": question.schema}, "effort": self.params["effort"]},
-            )
-            body = await response.text()
-            message = await response.parse()
+            yield
         except anthropic.APIStatusError as error:
-            raise _from_status(error) from None
+            raise claude.refused(error, self.model) from None
         except anthropic.APIConnectionError as error:
-            raise _from_connection(error) from None
+            raise claude.unreachable(was_sent(error)) from None
+        except TimeoutError:
+            raise claude.unreachable(sent=True) from None
         except (ValueError, httpx2.HTTPError, anthropic.APIResponseValidationError):
-            raise OracleError("server", "Anthropic's reply broke off or is not JSON.", lost=True) from None
-        # The SDK hands on a web page as a plain string, and any JSON as a message that lacks what it lacks.
-        if not isinstance(message, Message) or getattr(message, "usage", None) is None:
-            text = "Something that is not Anthropic's API answered; look at ANTHROPIC_BASE_URL and at proxies between."
-            raise OracleError("server", text, raw=body[:MAX_RAW], lost=True)
-        return Reply.of(message, response.request_id or "", body, self._prices)
+            raise claude.broken() from None
 
 
-@dataclass(frozen=True)
-class Reply:
-    """A message whose price is known, whatever it says."""
-
-    message: Message
-    text: str
-    tokens: Tokens
-    cost: Decimal
-    request_id: str
-    problem: OracleError | None
-
-    @classmethod
-    def of(cls, message: Message, request_id: str, body: str, prices: Prices) -> "Reply":
-        usage = message.usage
-        tokens = Tokens(
-            usage.input_tokens, usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0, usage.output_tokens
-        )
-        cost = prices.cost(tokens)
-        text = "".join(block.text for block in message.content if block.type == "text")  # a thinking block may come first
-        return cls(message, text, tokens, cost, request_id, _problem(message, text or body[:MAX_RAW], cost))
+def _client(api_key: str, base_url: str, timeout: float, concurrency: int) -> anthropic.AsyncAnthropic:
+    """Every question out at once has a connection of its own, which stays open; only the address checked sees the key."""
+    limits = httpx2.Limits(max_connections=concurrency + 4, max_keepalive_connections=concurrency + 4)
+    http = anthropic.DefaultAsyncHttpxClient(follow_redirects=False, limits=limits)
+    return anthropic.AsyncAnthropic(api_key=api_key, base_url=base_url, max_retries=0, timeout=timeout, http_client=http)
 
 
-def _problem(message: Message, raw: str, cost: Decimal) -> OracleError | None:
-    """Why the model stopped, where that leaves no judgement."""
-    if message.stop_reason == "refusal":
-        details = message.stop_details
-        category = (details.category if details else None) or "unnamed"
-        reason = (details.explanation if details else None) or "No reason was given."
-        return OracleError("refusal", f"Claude refused ({category}). {reason}", category=category, raw=raw, cost_usd=cost)
-    if message.stop_reason == "max_tokens":
-        return OracleError("truncated", "The answer was cut off at max_tokens.", raw=raw, cost_usd=cost)
-    if message.stop_reason == "model_context_window_exceeded":
-        return OracleError("invalid", "The article is too long for the model.", raw=raw, cost_usd=cost)
-    return None
-
-
-def _parse(reply: Reply, question: Question) -> Any:
+def _loads(body: bytes) -> Any:
     try:
-        return parse(reply.text, question.keys)
-    except OracleError as error:
-        error.cost_usd = reply.cost
-        raise
-
-
-def _from_status(error: anthropic.APIStatusError) -> OracleError:
-    said = error.api_message or error.message
-    kind = _kind(error, said.lower())
-    texts = {
-        "auth": f"Anthropic does not accept the key ({error.status_code}): {said} Set ANTHROPIC_API_KEY and resume.",
-        "payment": f"Anthropic wants payment or a higher spending limit: {said} Settle it there and resume.",
-        "request": f"Anthropic refused the request as such ({error.status_code}): {said}",
-        "rate": f"Anthropic asks for patience ({error.status_code}): {said}",
-        "server": f"Anthropic failed ({error.status_code}): {said}",
-        "invalid": f"Anthropic can't take this article: {said}",
-    }
-    raw = error.response.text[:MAX_RAW]
-    return OracleError(kind, texts[kind], retry_after=_seconds(error.response.headers.get("retry-after")), raw=raw)
-
-
-def _kind(error: anthropic.APIStatusError, said: str) -> str:
-    status, code = error.status_code, error.error_code or ""
-    if status == 402 or error.type == "billing_error" or "spend_limit" in code or "credit balance" in said:
-        return "payment"
-    if status in (401, 403):
-        return "auth"
-    if status in ASKS_FOR_PATIENCE:
-        return "rate"
-    if status >= 500 or status in (408, 409):
-        return "server"
-    return "invalid" if status == 413 or "too long" in said else "request"
-
-
-def _seconds(header: str | None) -> float | None:
-    """The retry-after header; one that is a date is left to our own pace."""
-    try:
-        return max(0.0, float(header)) if header else None
+        return json.loads(body)
     except ValueError:
-        return None
-
-
-def _from_connection(error: anthropic.APIConnectionError) -> OracleError:
-    sent = not isinstance(error.__cause__, NOT_SENT)
-    broke, unreachable = "The answer did not come; it may have been billed.", "Anthropic can't be reached; is there a network?"
-    return OracleError("network", broke if sent else unreachable, lost=sent)
+        raise claude.broken(body.decode(errors="replace")) from None
 
 
 def _check_params(params: dict[str, Any]) -> None:

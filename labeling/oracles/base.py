@@ -222,7 +222,7 @@ class NoBatches:
         raise OracleError("request", "This oracle takes no batches.")
 
     async def results(self, batch_id: str) -> AsyncIterator[Result]:
-        for nothing in ():
+        for nothing in list[Result]():
             yield nothing
 
     async def cancel(self, batch_id: str) -> None:

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from distillery_site.common.errors import BadInput
-from labeling.oracles.base import ZERO, Judgement, OracleError, Question
-from labeling.prompts import parse
+from labeling.oracles.base import ZERO, NoBatches, OracleError, Question, Reply
 
 FILES = {1: "labels.jsonl", 2: "retest.jsonl"}
 
 
-class RecordedOracle:
+class RecordedOracle(NoBatches):
     """Rows of {"article_id", "scores": {dimension: 0–10}, "reasoning"}; keys are `source:article_id`."""
 
     provider = "recorded"
@@ -24,16 +23,22 @@ class RecordedOracle:
         self.model, self.params = model, params
         self.folder, self.source = folder, source
 
-    def worst_cost(self, question: Question) -> Decimal:
+    def worst_cost(self, question: Question, *, batch: bool = False) -> Decimal:
         return ZERO
 
-    async def judge(self, question: Question) -> Judgement:
+    async def ask(self, question: Question) -> Reply:
         row = self._readings.get(question.reading, {}).get(question.article_key)
         if row is None:
             raise OracleError("absent", f"Reading {question.reading} of this article was not recorded.")
-        raw = json.dumps({"reasoning": row["reasoning"], "scores": row["scores"]}, ensure_ascii=False)
-        parsed = parse(raw, question.keys)
-        return Judgement(parsed.scores, parsed.reasoning, raw, self.model, flags=parsed.flags)
+        answer = {"evidence": [], "reasoning": row["reasoning"], "scores": row["scores"]}
+        return Reply(json.dumps(answer, ensure_ascii=False), self.model)
+
+    async def count_tokens(self, question: Question) -> int | None:
+        return None
+
+    async def probe(self) -> str:
+        counts = {reading: len(rows) for reading, rows in self._readings.items()}
+        return f"There are recordings of {counts.get(1, 0):,} articles, {counts.get(2, 0):,} of them read twice."
 
     async def aclose(self) -> None:
         """Nothing is open."""
