@@ -351,6 +351,7 @@ class OracleCall(models.Model):
     room = models.PositiveSmallIntegerField(default=0)
     text_sha256 = models.CharField(max_length=64, help_text="Of the article as it was sent.")
     prompt_hash = models.CharField(max_length=64, blank=True)
+    request_hash = models.CharField(max_length=64, help_text="Of its first rubric's question: nobody asks it twice at once.")
     reserved_usd = Money(default=0)
     cost_usd = Money(default=0)
     input_tokens = models.PositiveIntegerField(default=0)
@@ -368,10 +369,15 @@ class OracleCall(models.Model):
     settled_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        constraints = [
+            models.UniqueConstraint(name="question_out_once", fields=["request_hash"], condition=Q(state="out")),
+            models.CheckConstraint(name="call_money_not_negative", condition=Q(reserved_usd__gte=0, cost_usd__gte=0)),
+        ]
         indexes = [
             models.Index(name="call_out", fields=["shard"], condition=Q(state="out")),  # what a dead worker left behind
             models.Index(name="call_by_item", fields=["item", "id"]),  # the history of one article
             models.Index(name="call_by_run", fields=["run", "state"]),  # counts and costs of a run
+            models.Index(name="call_settled", fields=["run", "settled_at"]),  # the rate over the last minute
         ]
 
     def __str__(self) -> str:
@@ -447,7 +453,10 @@ class OracleLabel(models.Model):
             ),
             models.UniqueConstraint(name="label_request_once", fields=["version", "article", "request_hash"]),
         ]
-        indexes = [models.Index(name="label_by_version", fields=["version", "oracle", "reading"])]  # freeze, distributions
+        indexes = [
+            models.Index(name="label_by_version", fields=["version", "oracle", "reading"]),  # freeze, distributions
+            models.Index(name="label_flagged", fields=["run"], condition=~Q(flags=[])),  # a run's few labels with a flag
+        ]
 
     def __str__(self) -> str:
         return f"reading {self.reading} of article {self.article_id} by {self.oracle}"
