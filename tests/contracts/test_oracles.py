@@ -13,7 +13,7 @@ import pytest
 from labeling.oracles import registry
 from labeling.oracles.base import Judgement, Oracle, OracleError, Question
 from labeling.prompts import build
-from tests.fakes.anthropic_server import KEY, FakeAnthropic
+from tests.fakes.vendor import KEY, FakeVendor
 
 KEYS = ("good", "bad")
 DIMENSIONS = [{"key": key, "name": key, "description": f"how {key}", "anchors": {"0": "not", "10": "very"}} for key in KEYS]
@@ -41,17 +41,17 @@ def ask(oracle: Oracle, *questions: Question) -> Any:
 
 
 @pytest.fixture
-def server() -> Iterator[FakeAnthropic]:
-    with FakeAnthropic() as running:
+def server() -> Iterator[FakeVendor]:
+    with FakeVendor() as running:
         yield running
 
 
 @pytest.fixture
-def claude(server: FakeAnthropic) -> Oracle:
+def claude(server: FakeVendor) -> Oracle:
     return make_claude(server)
 
 
-def make_claude(server: FakeAnthropic, **changes: Any) -> Oracle:
+def make_claude(server: FakeVendor, **changes: Any) -> Oracle:
     needs = {"api_key": KEY, "base_url": server.url, "prices": [], **changes}
     return registry.make("anthropic", "claude-haiku-5-5", PARAMS, **needs)
 
@@ -103,7 +103,7 @@ def test_null_stays_null(recorded: Oracle):
     assert ask(recorded, question()).scores == (7.0, None)
 
 
-def test_claude_is_asked_in_the_words_of_today(claude: Oracle, server: FakeAnthropic):
+def test_claude_is_asked_in_the_words_of_today(claude: Oracle, server: FakeVendor):
     judgement = ask(claude, question())
     (request,) = server.calls
     assert request["output_config"]["format"]["schema"]["properties"]["scores"]["required"] == list(KEYS)
@@ -134,7 +134,7 @@ def test_claude_is_asked_in_the_words_of_today(claude: Oracle, server: FakeAnthr
     ],
 )
 def test_claude_names_what_went_wrong(
-    claude: Oracle, server: FakeAnthropic, fault: str, kind: str, pauses: bool, costs: bool, lost: bool
+    claude: Oracle, server: FakeVendor, fault: str, kind: str, pauses: bool, costs: bool, lost: bool
 ):
     server.fault(fault)
     error = ask(claude, question())
@@ -143,33 +143,33 @@ def test_claude_names_what_went_wrong(
     assert str(error)[0].isupper() and len(server.calls) == 1, "the SDK must not try again by itself"
 
 
-def test_a_long_retry_after_is_handed_on_and_not_slept_out(claude: Oracle, server: FakeAnthropic):
+def test_a_long_retry_after_is_handed_on_and_not_slept_out(claude: Oracle, server: FakeVendor):
     server.fault("429", retry_after="3600")
     assert ask(claude, question()).retry_after == 3600
 
 
-def test_a_refusal_is_counted_by_its_category(claude: Oracle, server: FakeAnthropic):
+def test_a_refusal_is_counted_by_its_category(claude: Oracle, server: FakeVendor):
     server.fault("refusal", category="frontier_llm")
     assert ask(claude, question()).label == "refusal: frontier_llm"
 
 
-def test_an_answer_that_was_cut_off_gets_twice_the_room(claude: Oracle, server: FakeAnthropic):
+def test_an_answer_that_was_cut_off_gets_twice_the_room(claude: Oracle, server: FakeVendor):
     first, again = question(), question().again()
     ask(claude, first, again)
     assert sorted(call["max_tokens"] for call in server.calls) == [1000, 2000]
     assert claude.worst_cost(again) > claude.worst_cost(first)
 
 
-def test_nobody_listening_is_a_network_error_that_cost_nothing(server: FakeAnthropic):
+def test_nobody_listening_is_a_network_error_that_cost_nothing(server: FakeVendor):
     error = ask(make_claude(server, base_url="http://127.0.0.1:9"), question())
     assert (error.kind, error.lost) == ("network", False)
 
 
-def test_a_wrong_key_is_the_operators_business(server: FakeAnthropic):
+def test_a_wrong_key_is_the_operators_business(server: FakeVendor):
     assert ask(make_claude(server, api_key="stolen"), question()).kind == "auth"
 
 
-def test_no_key_is_said_before_anything_is_sent(server: FakeAnthropic):
+def test_no_key_is_said_before_anything_is_sent(server: FakeVendor):
     with pytest.raises(OracleError, match="ANTHROPIC_API_KEY is not set") as caught:
         make_claude(server, api_key="")
     assert caught.value.pauses_run

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.e2e import articles
-from tests.fakes.anthropic_server import KEY, FakeAnthropic
+from tests.fakes.vendor import KEY, FakeVendor
 from tests.fakes.tiny_base import make_tiny_base
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,13 +82,13 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-def vendor() -> Iterator[FakeAnthropic]:
-    with FakeAnthropic() as server:
+def vendor() -> Iterator[FakeVendor]:
+    with FakeVendor() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def site(vendor: FakeAnthropic) -> Iterator[Site]:
+def site(vendor: FakeVendor) -> Iterator[Site]:
     var = Path(tempfile.mkdtemp(prefix="dl-", dir="/tmp"))
     var.chmod(0o755)
     place = Site(var, vendor.url)

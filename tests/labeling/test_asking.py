@@ -13,7 +13,7 @@ from labeling import figures, services
 from labeling.asking import Asking
 from labeling.models import Article, FilterVersion, LabelingItem, LabelingRun, OracleLabel
 from labeling.oracles import anthropic, base
-from tests.fakes.anthropic_server import KEY, FakeAnthropic, score
+from tests.fakes.vendor import KEY, FakeVendor, score
 from tests.labeling import world
 
 pytestmark = pytest.mark.django_db
@@ -21,9 +21,9 @@ PLENTY = Decimal(1)
 
 
 @pytest.fixture(autouse=True)
-def server(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAnthropic]:
+def server(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeVendor]:
     monkeypatch.setattr(base, "BACKOFF_SECONDS", 0.0)
-    with FakeAnthropic() as running:
+    with FakeVendor() as running:
         settings.ANTHROPIC_BASE_URL, settings.ANTHROPIC_API_KEY = running.url, KEY
         yield running
 
@@ -49,7 +49,7 @@ def work(run: LabelingRun) -> figures.RunCounts:
     return figures.run_counts(run)
 
 
-def test_it_labels_every_article_and_books_what_it_cost(version: FilterVersion, server: FakeAnthropic):
+def test_it_labels_every_article_and_books_what_it_cost(version: FilterVersion, server: FakeVendor):
     server.state.seconds = 0.05
     run = start(version, 20)
     assert work(run) == figures.RunCounts(labelled=20)
@@ -61,7 +61,7 @@ def test_it_labels_every_article_and_books_what_it_cost(version: FilterVersion, 
     assert 1 < server.state.most_busy <= 8
 
 
-def test_it_asks_the_rubric_and_the_first_words_of_the_view(server: FakeAnthropic):
+def test_it_asks_the_rubric_and_the_first_words_of_the_view(server: FakeVendor):
     short = world.version(view={"fields": ["title", "text"], "max_words": 5})
     work(start(short, 1))
     (call,) = server.calls
@@ -69,13 +69,13 @@ def test_it_asks_the_rubric_and_the_first_words_of_the_view(server: FakeAnthropi
     assert "word0x4" in call["messages"][0]["content"] and "word0x5" not in call["messages"][0]["content"]
 
 
-def test_what_was_answered_before_is_not_asked_again(version: FilterVersion, server: FakeAnthropic):
+def test_what_was_answered_before_is_not_asked_again(version: FilterVersion, server: FakeVendor):
     work(start(version, 3))
     assert work(start(version, 5)) == figures.RunCounts(labelled=2, stored=3)
     assert len(server.calls) == OracleLabel.objects.count() == 5
 
 
-def test_a_second_reading_asks_again(version: FilterVersion, server: FakeAnthropic):
+def test_a_second_reading_asks_again(version: FilterVersion, server: FakeVendor):
     work(start(version, 2))
     assert work(start(version, 2, reading=2)) == figures.RunCounts(labelled=2)
     assert len(services.repeat_pairs(version, services.get_oracle(provider="anthropic"))) == 2
@@ -109,7 +109,7 @@ def test_a_model_without_a_price_never_starts(version: FilterVersion, settings: 
     assert services.start_labeling(version=version, oracle=oracle, articles=articles, budget_usd=PLENTY)
 
 
-def test_a_run_pauses_at_its_cap_and_goes_on_under_a_higher_one(version: FilterVersion, server: FakeAnthropic, analyst: Any):
+def test_a_run_pauses_at_its_cap_and_goes_on_under_a_higher_one(version: FilterVersion, server: FakeVendor, analyst: Any):
     run = start(version, 30, Decimal("0.003"))
     counts = work(run)
     assert run.state == "paused" and "The cap of $0.0030 is reached" in run.error
@@ -119,7 +119,7 @@ def test_a_run_pauses_at_its_cap_and_goes_on_under_a_higher_one(version: FilterV
     assert run.state == "done" and len(server.calls) == 30
 
 
-def test_a_cap_below_one_call_sends_nothing(version: FilterVersion, server: FakeAnthropic):
+def test_a_cap_below_one_call_sends_nothing(version: FilterVersion, server: FakeVendor):
     run = start(version, 3, Decimal("0.000001"))
     assert work(run) == figures.RunCounts(waiting=3)
     assert run.state == "paused" and server.calls == []
@@ -134,7 +134,7 @@ def test_a_cap_below_one_call_sends_nothing(version: FilterVersion, server: Fake
         ("400", "refused the"),
     ],
 )
-def test_what_only_a_person_can_mend_pauses_the_run(version: FilterVersion, server: FakeAnthropic, fault: str, sentence: str):
+def test_what_only_a_person_can_mend_pauses_the_run(version: FilterVersion, server: FakeVendor, fault: str, sentence: str):
     server.fault(fault, times=20)
     run = start(version, 3)
     assert work(run) == figures.RunCounts(waiting=3)
@@ -151,14 +151,14 @@ def test_no_key_pauses_the_run_with_a_sentence(version: FilterVersion, settings:
     assert (run.state, run.error) == ("paused", "ANTHROPIC_API_KEY is not set; set it and resume the run.")
 
 
-def test_a_key_is_never_sent_into_the_own_network(version: FilterVersion, settings: Any, server: FakeAnthropic):
+def test_a_key_is_never_sent_into_the_own_network(version: FilterVersion, settings: Any, server: FakeVendor):
     settings.ANTHROPIC_BASE_URL = "https://169.254.169.254"
     run = start(version, 1)
     work(run)
     assert run.state == "failed" and "private network" in run.error and server.calls == []
 
 
-def test_a_rate_limit_sends_the_run_back_to_the_queue(version: FilterVersion, server: FakeAnthropic, one_lane: None):
+def test_a_rate_limit_sends_the_run_back_to_the_queue(version: FilterVersion, server: FakeVendor, one_lane: None):
     server.fault("429", marker="word1x", retry_after="3600")
     run = start(version, 3)
     assert work(run) == figures.RunCounts(waiting=2, labelled=1)
@@ -168,7 +168,7 @@ def test_a_rate_limit_sends_the_run_back_to_the_queue(version: FilterVersion, se
     assert work(run).labelled == 3
 
 
-def test_patience_is_not_used_up_while_there_is_progress(version: FilterVersion, server: FakeAnthropic, one_lane: None):
+def test_patience_is_not_used_up_while_there_is_progress(version: FilterVersion, server: FakeVendor, one_lane: None):
     run = start(version, 8)
     for number in range(1, 8):
         server.fault("529", marker=f"word{number}x")
@@ -176,13 +176,13 @@ def test_patience_is_not_used_up_while_there_is_progress(version: FilterVersion,
     assert work(run).labelled == 8 and run.state == "done"
 
 
-def test_a_server_error_is_tried_again_at_once(version: FilterVersion, server: FakeAnthropic):
+def test_a_server_error_is_tried_again_at_once(version: FilterVersion, server: FakeVendor):
     server.fault("500", times=2, marker="word0x")
     assert work(start(version, 2)) == figures.RunCounts(labelled=2)
     assert len(server.calls) == 4
 
 
-def test_an_article_that_breaks_the_server_fails_alone(version: FilterVersion, server: FakeAnthropic, one_lane: None):
+def test_an_article_that_breaks_the_server_fails_alone(version: FilterVersion, server: FakeVendor, one_lane: None):
     server.fault("500", times=3, marker="word1x")
     run = start(version, 3)
     assert work(run) == figures.RunCounts(labelled=2, failed=1)
@@ -190,14 +190,14 @@ def test_an_article_that_breaks_the_server_fails_alone(version: FilterVersion, s
     assert (problem.error_class, problem.count, problem.article.external_id) == ("server", 1, "1")
 
 
-def test_an_outage_fails_no_more_than_one_article(version: FilterVersion, server: FakeAnthropic, one_lane: None):
+def test_an_outage_fails_no_more_than_one_article(version: FilterVersion, server: FakeVendor, one_lane: None):
     server.fault("500", times=100)
     run = start(version, 10)
     assert work(run) == figures.RunCounts(waiting=9, failed=1)
     assert run.state == "queued" and "Anthropic failed (500)" in run.error
 
 
-def test_a_lost_reply_is_booked_and_asked_again(version: FilterVersion, server: FakeAnthropic):
+def test_a_lost_reply_is_booked_and_asked_again(version: FilterVersion, server: FakeVendor):
     server.fault("drop", marker="word0x")
     run = start(version, 2)
     assert work(run) == figures.RunCounts(labelled=2)
@@ -211,7 +211,7 @@ def test_a_dead_network_sends_the_run_back_and_fails_nothing(version: FilterVers
     assert (run.state, run.lost_usd) == ("queued", 0) and "can't be reached" in run.error
 
 
-def test_an_answer_that_was_cut_off_is_asked_once_more_with_more_room(version: FilterVersion, server: FakeAnthropic):
+def test_an_answer_that_was_cut_off_is_asked_once_more_with_more_room(version: FilterVersion, server: FakeVendor):
     server.fault("max_tokens", marker="word0x")
     run = start(version, 1)
     assert work(run) == figures.RunCounts(labelled=1)
@@ -228,9 +228,7 @@ def test_an_answer_that_was_cut_off_is_asked_once_more_with_more_room(version: F
         ("413", "invalid"),
     ],
 )
-def test_what_one_article_does_wrong_fails_that_article(
-    version: FilterVersion, server: FakeAnthropic, fault: str, error_class: str
-):
+def test_what_one_article_does_wrong_fails_that_article(version: FilterVersion, server: FakeVendor, fault: str, error_class: str):
     server.fault(fault, marker="word1x")
     run = start(version, 3)
     assert work(run) == figures.RunCounts(labelled=2, failed=1)
@@ -239,7 +237,7 @@ def test_what_one_article_does_wrong_fails_that_article(
     assert run.stage == "2 labelled, 1 failed"
 
 
-def test_a_run_that_was_cancelled_before_it_began_asks_nothing(version: FilterVersion, server: FakeAnthropic):
+def test_a_run_that_was_cancelled_before_it_began_asks_nothing(version: FilterVersion, server: FakeVendor):
     run = start(version, 2)
     services.cancel_labeling(run=run)
     assert work(run) == figures.RunCounts(waiting=2)
@@ -247,7 +245,7 @@ def test_a_run_that_was_cancelled_before_it_began_asks_nothing(version: FilterVe
 
 
 def test_cancelling_keeps_the_answers_that_are_paid_for(
-    version: FilterVersion, server: FakeAnthropic, one_lane: None, monkeypatch: pytest.MonkeyPatch
+    version: FilterVersion, server: FakeVendor, one_lane: None, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("labeling.asking.BEAT_SECONDS", 0.05)
     server.state.seconds = 0.1

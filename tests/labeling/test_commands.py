@@ -10,7 +10,7 @@ import yaml
 from django.core.management import CommandError, call_command
 
 from labeling.models import LabelingRun, OracleLabel
-from tests.fakes.anthropic_server import KEY, FakeAnthropic
+from tests.fakes.vendor import KEY, FakeVendor
 from tests.labeling import world
 
 pytestmark = pytest.mark.django_db
@@ -23,8 +23,8 @@ def run(capsys: pytest.CaptureFixture[str], *args: str) -> Any:
 
 
 @pytest.fixture
-def server(settings: Any) -> Iterator[FakeAnthropic]:
-    with FakeAnthropic() as running:
+def server(settings: Any) -> Iterator[FakeVendor]:
+    with FakeVendor() as running:
         settings.ANTHROPIC_BASE_URL, settings.ANTHROPIC_API_KEY = running.url, KEY
         yield running
 
@@ -48,7 +48,7 @@ def articles(tmp_path: Path) -> Path:
 
 
 def test_ones_own_articles_go_all_the_way_to_labels(
-    capsys: pytest.CaptureFixture[str], package: Path, articles: Path, server: FakeAnthropic
+    capsys: pytest.CaptureFixture[str], package: Path, articles: Path, server: FakeVendor
 ):
     imported = run(capsys, "import_filter", str(package))
     assert (imported["filter"], imported["version"], imported["policy"]) == ("tiny", 1, 1)
@@ -73,7 +73,7 @@ def test_scores_in_the_file_become_labels_of_a_named_oracle(capsys: pytest.Captu
     assert (label.oracle.provider, label.oracle.model, label.scores) == ("external", "GPT of 2024", [1.0, None])
 
 
-def test_a_run_at_its_cap_says_so_and_resumes(capsys: pytest.CaptureFixture[str], version: Any, server: FakeAnthropic):
+def test_a_run_at_its_cap_says_so_and_resumes(capsys: pytest.CaptureFixture[str], version: Any, server: FakeVendor):
     world.articles(3)
     run(capsys, "prefilter", "tiny")
     with pytest.raises(CommandError, match=r"The cap of \$0.0000 is reached"):
@@ -83,7 +83,7 @@ def test_a_run_at_its_cap_says_so_and_resumes(capsys: pytest.CaptureFixture[str]
     assert (done["run"], done["state"], done["labelled"]) == (paused.pk, "done", 3)
 
 
-def test_a_person_reads_sentences(capsys: pytest.CaptureFixture[str], package: Path, articles: Path, server: FakeAnthropic):
+def test_a_person_reads_sentences(capsys: pytest.CaptureFixture[str], package: Path, articles: Path, server: FakeVendor):
     call_command("import_filter", str(package))
     call_command("import_articles", str(articles))
     call_command("prefilter", "tiny")

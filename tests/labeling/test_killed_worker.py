@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from labeling import figures, services
 from labeling.models import LabelingRun, OracleLabel
-from tests.fakes.anthropic_server import KEY, FakeAnthropic
+from tests.fakes.vendor import KEY, FakeVendor
 from tests.labeling import world
 
 ARTICLES = 60
@@ -23,8 +23,8 @@ WORKER = "import django; django.setup(); from labeling.services import run_label
 
 
 @pytest.fixture
-def server(settings: Any) -> Iterator[FakeAnthropic]:
-    with FakeAnthropic() as running:
+def server(settings: Any) -> Iterator[FakeVendor]:
+    with FakeVendor() as running:
         running.state.seconds = 0.1
         settings.ANTHROPIC_BASE_URL, settings.ANTHROPIC_API_KEY = running.url, KEY
         yield running
@@ -49,7 +49,7 @@ def killed_in_the_middle(run: LabelingRun, env: dict[str, str]) -> None:
     worker.wait()
 
 
-def test_the_next_worker_goes_on_where_a_killed_one_stopped(run: LabelingRun, server: FakeAnthropic, child_env: dict[str, str]):
+def test_the_next_worker_goes_on_where_a_killed_one_stopped(run: LabelingRun, server: FakeVendor, child_env: dict[str, str]):
     killed_in_the_middle(run, {**child_env, "ANTHROPIC_BASE_URL": server.url, "ANTHROPIC_API_KEY": KEY})
     run.refresh_from_db()
     half = run.labels.count()
@@ -64,7 +64,7 @@ def test_the_next_worker_goes_on_where_a_killed_one_stopped(run: LabelingRun, se
     check_books(run, server)
 
 
-def check_books(run: LabelingRun, server: FakeAnthropic) -> None:
+def check_books(run: LabelingRun, server: FakeVendor) -> None:
     """Every label once; what was out when the worker died was asked again and is booked as lost."""
     assert OracleLabel.objects.values("article").distinct().count() == OracleLabel.objects.count() == ARTICLES
     asked_again = len(server.calls) - ARTICLES
