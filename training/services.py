@@ -185,7 +185,7 @@ def _fit(run: TrainingRun, work: Path, command: Sequence[str]) -> None:
     if not nursery(run).exists():  # nothing to go on from, so nothing of an earlier attempt counts
         run.epochs.all().delete()
         run.loss_curve = []
-    child = Child.start(command, folder=work, cwd=Path(settings.BASE_DIR), env=_environment())
+    child = Child.start(command, folder=work, cwd=Path(settings.BASE_DIR), env=child_environment())
     recorder = Recorder(run)
     try:
         run.beat(stage="starting the training process", child_pid=child.process.pid, loss_curve=run.loss_curve)
@@ -210,8 +210,8 @@ def _judge(status: int, recorder: Recorder, last_words: str) -> None:
     raise Permanent(said)
 
 
-def _environment() -> dict[str, str]:
-    """What the training process needs, and no key or address that it doesn't."""
+def child_environment() -> dict[str, str]:
+    """What a child process needs, and no key or address that it doesn't."""
     cache = Path(settings.VAR) / "cache"
     fixed = {
         "HF_HUB_OFFLINE": "1",
