@@ -22,7 +22,7 @@ from labeling.demo import articles as news
 from labeling.demo import oracle as recorded
 from labeling.models import Article, FilterVersion, LabelingRun, Oracle, Policy
 from labeling.packages import load_package
-from labeling.tasks import label
+from labeling.tasks import send
 from scoring import services as scoring
 from scoring.tasks import benchmark
 from training import datasets
@@ -116,7 +116,7 @@ class Demo:
             revive(run)
         else:
             run = labeling.start_labeling(version=version, oracle=oracle, articles=articles, reading=reading)
-        label.delay(run.pk)
+        send(run)
         return run
 
     def freeze(self, versions: list[FilterVersion]) -> Dataset:

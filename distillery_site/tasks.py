@@ -5,7 +5,7 @@ from functools import partial
 from celery import Task, shared_task
 
 from distillery_site.common.runs import redispatch as send_due
-from labeling.models import LabelingRun
+from labeling.models import LabelingShard
 from labeling.tasks import label
 from scoring.models import Benchmark
 from scoring.tasks import benchmark
@@ -21,5 +21,5 @@ def _send(task: Task, pk: int) -> None:
 
 @shared_task(name="distillery_site.redispatch")
 def redispatch() -> None:
-    for model, task in ((LabelingRun, label), (TrainingRun, train), (Benchmark, benchmark)):
+    for model, task in ((LabelingShard, label), (TrainingRun, train), (Benchmark, benchmark)):
         send_due(model, partial(_send, task))

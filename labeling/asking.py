@@ -1,273 +1,329 @@
-"""A claimed labelling run at work: take a handful of articles, reserve, ask, settle; in several lanes at once.
+"""A shard at work: settle what came, take what may go, send it; a few times a second until nothing is left to do.
 
-One path for free and for paid oracles: they differ in how many questions make a handful (`oracle.chunk`) and how many
-lanes there are (`oracle.concurrency`). Tables are only touched from the thread that called `work`; each handful is
-settled in one transaction, so a killed worker leaves whole handfuls behind and the next one goes on from there.
+One event loop keeps the questions in the air, one thread talks to the tables, a few rows at a time; neither waits for the
+other's every article. A wait that is worth the name becomes `not_before` on the article's row or on the shard's, and the
+worker is free for something else.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+import logging
+import threading
+import time
+from dataclasses import asdict
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from asgiref.sync import async_to_sync, sync_to_async
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import Min, Q, QuerySet
+from django.utils import timezone
 
-from distillery_site.common.errors import DistilleryError
-from labeling import budget, prompts
-from labeling.budget import dollars
-from labeling.models import LabelingItem, LabelingRun, OracleLabel
-from labeling.oracles.base import ZERO, Judgement, Oracle, OracleError, Question, retry_after, usd
+from distillery_site.common.errors import Cancelled, DistilleryError, Transient
+from distillery_site.common.runs import RunState
+from labeling import budget
+from labeling.models import LabelingItem, LabelingRun, LabelingShard
+from labeling.oracles.base import PROVIDERS_OWN, Oracle, OracleError, Reply, Tokens
+from labeling.outcomes import Answers, Ask
+from labeling.rates import Gate
+from labeling.settling import Item, settle
+from labeling.spool import Spool, done
+
+log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 2.0
-State = LabelingItem.State
+TICK_SECONDS = 0.1
+REST_SECONDS = 5.0  # a longer wait frees the worker
+SCOUTS = 8  # out at once until the first answer shows that the provider is there
+OUTAGE_FAILURES, OUTAGE_SECONDS = 8, 10.0  # so many in a row, with no answer for so long
+DATABASE_PATIENCE = 120.0
+BATCH = 500
+LIKELY_OUTPUT = 500.0  # tokens, until the first answers tell
 
 
-@dataclass(frozen=True)
-class Ask:
-    """One item's question on its way, and what is reserved for it."""
+class Rest(DistilleryError):
+    """Nothing can be done before `seconds` have passed."""
 
-    item: LabelingItem
-    question: Question
-    request_hash: str
-    reserved: Decimal
-
-    def again(self, oracle: Oracle) -> "Ask":
-        question = self.question.again()
-        return replace(self, question=question, reserved=usd(oracle.worst_cost(question)))
+    def __init__(self, message: str, seconds: float):
+        super().__init__(message)
+        self.seconds = seconds
 
 
-Reply = tuple[Ask, Judgement | OracleError]
-
-
-@dataclass
-class Settled:
-    """What one handful of replies came to."""
-
-    labels: list[OracleLabel] = field(default_factory=list)
-    states: dict[State, list[int]] = field(default_factory=dict)
-    failed: list[LabelingItem] = field(default_factory=list)
-    again: list[Ask] = field(default_factory=list)
-    wait: float = 0.0
-    cost: Decimal = ZERO
-    lost: Decimal = ZERO
-
-    def put(self, state: State, item: LabelingItem) -> None:
-        self.states.setdefault(state, []).append(item.pk)
-
-    @property
-    def finished(self) -> int:
-        return sum(len(items) for state, items in self.states.items() if state != State.WAITING) + len(self.failed)
+Answer = Reply | OracleError
 
 
 class Asking:
-    def __init__(self, run: LabelingRun, oracle: Oracle):
-        self.run, self.oracle, self.version = run, oracle, run.version
-        self.last = 0  # items up to this one were taken
-        self.turned_back: deque[Ask] = deque()  # taken, but there was no money for them
-        self.out = 0  # questions whose replies are not settled yet
-        self.shaky = False  # the last thing heard of the provider was a failure of its own
+    def __init__(self, shard: LabelingShard, run: LabelingRun, oracle: Oracle, gate: Gate, spool: Spool):
+        self.shard, self.run, self.oracle, self.gate, self.spool = shard, run, oracle, gate, spool
+        self.answers = Answers(run)
+        self.out: dict[str, Ask] = {}
+        self.came: list[tuple[Ask, Answer]] = []
+        self.lock = threading.Lock()  # what is on disk and not stored is always in `came`
+        self.quiet = asyncio.Event()
         self.stop: DistilleryError | None = None
+        self.finished = False
+        self.idle_until = 0.0  # nothing can be taken before (monotonic)
+        self.answered, self.failures = 0, 0  # since it began; in a row
+        self.last_answer = time.monotonic()
+        self.patience = 0.0  # longest that the provider asked for in this row
+        self.usual = Tokens()  # of the answers so far, summed
+        self.due_beat = 0.0
 
     def work(self) -> None:
-        """Until nothing waits. Raises what stopped it: Cancelled, LeaseLost, OverBudget or an OracleError."""
-        async_to_sync(self._work)()
+        """Until nothing waits that this shard could take. Raises what stopped it; what was out is settled all the same."""
+        try:
+            async_to_sync(self._work)()
+        finally:
+            self.spool.turn()
         if self.stop is not None:
             raise self.stop
 
     async def _work(self) -> None:
-        pulse = asyncio.create_task(self._pulse())
         try:
-            async with asyncio.TaskGroup() as lanes:
-                for _ in range(self.oracle.concurrency):
-                    lanes.create_task(self._lane())
+            async with asyncio.TaskGroup() as calls:
+                while await self._turn(calls):
+                    await self._breathe()
         finally:
-            pulse.cancel()
-            await asyncio.gather(pulse, return_exceptions=True)
             await self.oracle.aclose()
 
-    async def _pulse(self) -> None:
-        while self.stop is None:
-            await asyncio.sleep(BEAT_SECONDS)
-            await self._in_db(self.run.beat)
+    async def _turn(self, calls: asyncio.TaskGroup) -> bool:
+        for ask in await sync_to_async(self._step)():
+            self.out[ask.key] = ask
+            self.quiet.clear()
+            calls.create_task(self._ask(ask))
+        return bool(self.out or self.came or not (self.stop or self.finished))
 
-    async def _in_db(self, work: Callable[..., Any], *args: Any) -> Any:
-        """Run `work` in the caller's thread; what goes wrong in a known way stops all lanes."""
+    async def _breathe(self) -> None:
+        """A tick, or less when nothing is out and nothing has to be waited for."""
+        if self.out:
+            try:
+                await asyncio.wait_for(self.quiet.wait(), TICK_SECONDS)
+            except TimeoutError:
+                return
+        elif not self.came:
+            await asyncio.sleep(max(0.0, min(TICK_SECONDS, self.idle_until - time.monotonic())))
+
+    async def _ask(self, ask: Ask) -> None:
+        assert ask.question is not None
         try:
-            return await sync_to_async(work)(*args)
+            answer: Answer = await self.oracle.ask(ask.question)
+        except OracleError as error:
+            answer = error
+        with self.lock:
+            if answer.cost_usd:
+                self.spool.append({"key": ask.key, **as_row(answer)})
+            self.came.append((ask, answer))
+        del self.out[ask.key]
+        if not self.out:
+            self.quiet.set()
+
+    def _step(self) -> list[Ask]:
+        """All that this turn does with the tables, through a database that may go away and come back."""
+        patience = time.monotonic() + DATABASE_PATIENCE
+        while True:
+            try:
+                return self._settle_and_take()
+            except (OperationalError, InterfaceError) as error:
+                connection.close()
+                if time.monotonic() > patience:
+                    self.stop = Transient(f"The database went away: {error}")
+                    return []
+                log.warning("The database went away; what is out is kept until it is back: %s", str(error).strip())
+                time.sleep(0.5)
+
+    def _settle_and_take(self) -> list[Ask]:
+        self._settle()
+        if self.stop is not None:
+            return []
+        try:
+            self._beat()
+            return self._take() if time.monotonic() >= self.idle_until else []
         except DistilleryError as error:
             self.stop = self.stop or error
-            return None
-
-    async def _lane(self) -> None:
-        while self.stop is None and (asks := await self._in_db(self._take)):
-            while asks:
-                replies = await asyncio.gather(*(self._ask(ask) for ask in asks))
-                settled = await self._in_db(self._settle, replies)
-                asks = await self._ask_again(settled) if settled else []
-
-    async def _ask(self, ask: Ask) -> Reply:
-        try:
-            return ask, await self.oracle.judge(ask.question)
-        except OracleError as error:
-            return ask, error
-
-    async def _ask_again(self, settled: Settled) -> list[Ask]:
-        if not settled.again:
             return []
-        await asyncio.sleep(settled.wait)
-        return await self._in_db(self._hold, settled.again) or [] if self.stop is None else []
+
+    def _beat(self) -> None:
+        if time.monotonic() < self.due_beat:
+            return
+        self.due_beat = time.monotonic() + BEAT_SECONDS
+        self.shard.beat()
+        row = LabelingRun.objects.only("state", "cancel_requested").get(pk=self.run.pk)
+        if row.cancel_requested:
+            raise Cancelled(f"{row} was cancelled.")
+        if row.state != RunState.RUNNING:
+            raise budget.Paused(f"{row} is {row.get_state_display()}.")
+        self._free_forgotten()
+
+    def _free_forgotten(self) -> None:
+        """A database that died after it had written calls down, before it could say so, left some that were never sent."""
+        known = {*self.out, *(ask.key for ask, _ in self.came)}
+        out = self.run.calls.filter(shard=self.shard, state="out", batch=None).values_list("key", flat=True)
+        if forgotten := set(out) - known:
+            budget.release_unsent(self.run, forgotten)
+
+    # What came
+
+    def _settle(self) -> None:
+        with self.lock:
+            came, written = list(self.came), self.spool.turn()
+        if not came:
+            return
+        outcomes = [self.answers.outcome(ask, answer) for ask, answer in came]
+        settle(self.run, outcomes, self.shard)
+        done(written)
+        del self.came[: len(came)]
+        for _, answer in came:
+            self._note(answer)
+        self._count([answer for _, answer in came])
+
+    def _note(self, answer: Answer) -> None:
+        """What an answer says about the provider: it is well, it wants patience, it is away, or a person must act."""
+        self.gate.learn(answer.limits)
+        if isinstance(answer, Reply) or answer.kind not in PROVIDERS_OWN:
+            self.answered, self.failures, self.patience = self.answered + 1, 0, 0.0
+            self.last_answer = time.monotonic()
+            if isinstance(answer, OracleError) and answer.pauses_run:
+                self.stop = self.stop or answer
+            return
+        self.failures += 1
+        self.patience = max(self.patience, answer.retry_after or 0.0)
+        if answer.kind == "rate":  # a long wait is believed when others confirm it
+            self.gate.slow_down(min(answer.retry_after or 1.0, REST_SECONDS))
+        if self.failures >= OUTAGE_FAILURES and time.monotonic() - self.last_answer > OUTAGE_SECONDS:
+            self.stop = self.stop or OracleError(answer.kind, str(answer), retry_after=self.patience)
+
+    def _count(self, answers: list[Answer]) -> None:
+        """Correct what was taken from the bucket by what was used."""
+        used_in = sum(answer.tokens.input for answer in answers)
+        used_out = sum(answer.tokens.output for answer in answers)
+        each_in, each_out = self._each()
+        self.gate.use(0, used_in - len(answers) * each_in, used_out - len(answers) * each_out)
+        self.usual = Tokens(fresh=self.usual.fresh + used_in, output=self.usual.output + used_out)
+
+    def _each(self) -> tuple[float, float]:
+        """Input and output tokens that one question is likely to take."""
+        if not self.answered or not self.usual.output:
+            return 0.0, LIKELY_OUTPUT
+        return self.usual.fresh / self.answered, self.usual.output / self.answered
+
+    # What may go
 
     def _take(self) -> list[Ask]:
-        """The next handful with money behind it; empty when all is done, or when other lanes hold what money is left."""
-        while asks := self._turned_back() or self._next():
-            if held := self._hold(asks):
-                return held
-            if self.out:
-                return []
-            raise budget.OverBudget(self._cap_sentence(min(ask.reserved for ask in asks)))
+        """The next questions with money and permission behind them; sets `finished` or raises Rest when there are none."""
+        lanes = self.oracle.concurrency if self.answered else min(SCOUTS, self.oracle.concurrency)
+        free = min(lanes - len(self.out), BATCH)
+        if free <= 0 or not self._any_due():
+            return []
+        each = self._each()
+        grant = self.gate.take(free, *each)
+        if not grant.count:
+            self._wait(grant.wait, "The provider's rate limit asks for patience.")
+            return []
+        asks = self._reserve(self._next(grant.count))
+        unused = grant.count - len(asks)
+        self.gate.use(-unused, -unused * each[0], -unused * each[1])
+        return asks
+
+    def _waiting(self) -> QuerySet[LabelingItem]:
+        return self.run.items.filter(state=Item.WAITING, shard=None)
+
+    def _any_due(self) -> bool:
+        """Whether anything could be taken now; if not, how long until it can, or that nothing is left."""
+        now, self.finished = timezone.now(), False
+        if self._waiting().filter(due(now)).exists():
+            return True
+        soonest: datetime | None = self._waiting().aggregate(soonest=Min("not_before"))["soonest"]
+        if soonest is not None:
+            self._wait((soonest - now).total_seconds(), "Only articles are left that have to wait.")
+        elif not self.out:
+            self.finished = True
+        return False
+
+    def _wait(self, seconds: float, why: str) -> None:
+        self.idle_until = time.monotonic() + min(max(seconds, TICK_SECONDS), REST_SECONDS)
+        if seconds > REST_SECONDS and not self.out and not self.came:
+            raise Rest(why, seconds)
+
+    def _next(self, count: int) -> list[Ask]:
+        """The next articles that nobody has answered yet, as questions; they are this shard's from here on."""
+        while items := self._claim(count):
+            stored = self.answers.stored(items)
+            if stored:
+                self._mark_stored(stored)
+            if fresh := [item for item in items if item.pk not in stored]:
+                return self.answers.asks(fresh, self.oracle)
         return []
-
-    def _cap_sentence(self, need: Decimal) -> str:
-        run = self.run
-        run.refresh_from_db(fields=budget.MONEY)
-        return (
-            f"The cap of {dollars(run.budget_usd)} is reached: {dollars(run.cost_usd)} paid, {dollars(run.lost_usd)} booked for "
-            f"replies that never came, and the next call could cost {dollars(need)}. Raise the cap and resume."
-        )
-
-    def _turned_back(self) -> list[Ask]:
-        return [self.turned_back.popleft() for _ in range(min(self.oracle.chunk, len(self.turned_back)))]
-
-    def _hold(self, asks: list[Ask]) -> list[Ask]:
-        """Those that could be paid for; the others wait in `turned_back`."""
-        fits = budget.reserve(self.run, {ask.item.pk: ask.reserved for ask in asks})
-        self.turned_back.extend(ask for ask in asks if ask.item.pk not in fits)
-        held = [ask for ask in asks if ask.item.pk in fits]
-        self.out += len(held)
-        return held
-
-    def _next(self) -> list[Ask]:
-        """The next items that nobody has answered yet, as questions."""
-        waiting = self.run.items.filter(state=State.WAITING).select_related("article").order_by("pk")
-        while items := list(waiting.filter(pk__gt=self.last)[: self.oracle.chunk]):
-            self.last = items[-1].pk
-            if asks := self._unanswered(items):
-                return asks
-        return []
-
-    def _unanswered(self, items: list[LabelingItem]) -> list[Ask]:
-        hashes = {item.pk: self._request_hash(item) for item in items}
-        labels = OracleLabel.objects.filter(version=self.version, article__in=[item.article_id for item in items])
-        stored = set(labels.filter(request_hash__in=hashes.values()).values_list("request_hash", flat=True))
-        answered = [item.pk for item in items if hashes[item.pk] in stored]
-        if answered:
-            self._mark_stored(answered)
-        return [self._question(item, hashes[item.pk]) for item in items if hashes[item.pk] not in stored]
-
-    def _request_hash(self, item: LabelingItem) -> str:
-        return OracleLabel.request_hash_of(item.article.text_sha256, self.version, self.run.oracle, self.run.reading)
 
     @transaction.atomic
-    def _mark_stored(self, items: list[int]) -> None:
-        row = budget.lock(self.run)
-        row.items.filter(pk__in=items).update(state=State.STORED)
-        row.progress_done += len(items)
-        row.save(update_fields=["progress_done"])
+    def _claim(self, count: int) -> list[LabelingItem]:
+        free = self._waiting().filter(due(timezone.now())).select_related("article").order_by("pk")
+        items = list(free.select_for_update(skip_locked=True, of=("self",))[:count])
+        LabelingItem.objects.filter(pk__in=[item.pk for item in items]).update(shard=self.shard)
+        return items
 
-    def _question(self, item: LabelingItem, request_hash: str) -> Ask:
-        article = item.article
-        text = article.rendered(self.version.view)
-        system, user, schema = prompts.build(self.version.dimensions, self.version.prompt, text)
-        question = Question(
-            article_key=f"{article.source}:{article.external_id}",
-            text=text,
-            system=system,
-            user=user,
-            schema=schema,
-            keys=tuple(self.version.keys),
-            reading=self.run.reading,
-        )
-        return Ask(item, question, request_hash, usd(self.oracle.worst_cost(question)))
+    def _mark_stored(self, items: set[int]) -> None:
+        mark_stored(self.run, items)
 
-    def _settle(self, replies: list[Reply]) -> Settled:
-        settled = Settled()
-        for ask, answer in replies:
-            self._sort(settled, ask, answer)
-        with transaction.atomic():
-            self._store(settled, replies)
-        self.out -= len(replies)
-        return settled
+    def _reserve(self, asks: list[Ask]) -> list[Ask]:
+        """Those that are written down and paid for; the others go back."""
+        if not asks:
+            return []
+        calls = [ask.call for ask in asks if ask.call is not None]
+        for call in calls:
+            call.shard = self.shard
+        written, cap = budget.reserve(self.run, self.shard, calls)
+        keys = {call.key for call in written}
+        held = [ask for ask in asks if ask.key in keys]
+        if back := [ask.item_id for ask in asks if ask.key not in keys]:
+            self._put_back(back, None if cap else timezone.now() + timedelta(seconds=REST_SECONDS))
+        if cap is not None and not held:
+            self._at_cap(cap, min(call.reserved_usd for call in calls))
+        return held
 
-    def _sort(self, settled: Settled, ask: Ask, answer: Judgement | OracleError) -> None:
-        """Decide what becomes of one item, and what its call cost."""
-        settled.cost += usd(answer.cost_usd)
-        if isinstance(answer, Judgement):
-            self.shaky = False
-            settled.labels.append(self._label(ask, answer))
-            settled.put(State.LABELLED, ask.item)
-            return
-        settled.lost += ask.reserved if answer.lost else ZERO
-        wait = retry_after(answer, ask.question.attempt)
-        if answer.kind == "absent":
-            settled.put(State.ABSENT, ask.item)
-        elif wait is not None:
-            settled.put(State.WAITING, ask.item)
-            settled.again.append(ask.again(self.oracle))
-            settled.wait = max(settled.wait, wait)
-        elif self._is_about_everyone(answer):
-            settled.put(State.WAITING, ask.item)
-            self.stop = self.stop or answer
+    def _put_back(self, items: list[int], not_before: datetime | None) -> None:
+        """Without money now, or somebody else asks the very same at this moment."""
+        LabelingItem.objects.filter(pk__in=items).update(shard=None, not_before=not_before)
+
+    def _at_cap(self, cap: budget.Cap, need: Decimal) -> None:
+        """Reservations that are settled may leave room again; when none is out, only a person can help."""
+        if self.out or self.came or (cap.out > 0 and cap.limit is not None and need <= cap.limit - cap.spent + cap.out):
+            self._wait(REST_SECONDS if not self.out else TICK_SECONDS, "")
         else:
-            item = ask.item
-            item.state, item.reserved_usd, item.error_class = State.FAILED, None, answer.label[:40]
-            item.error, item.raw_answer = str(answer), answer.raw.replace("\x00", "")
-            settled.failed.append(item)
+            raise budget.OverBudget(cap.sentence(need))
 
-    def _is_about_everyone(self, error: OracleError) -> bool:
-        """Whether the whole run should stop rather than this one article fail.
 
-        A server error that stays is this article's the first time; a second one without a success between is an outage.
-        """
-        outage = error.kind == "server" and self.shaky
-        self.shaky = error.kind == "server"
-        return error.pauses_run or error.kind in ("rate", "network") or outage
+def due(now: datetime) -> Q:
+    return Q(not_before=None) | Q(not_before__lte=now)
 
-    def _label(self, ask: Ask, answer: Judgement) -> OracleLabel:
-        run, article, version = self.run, ask.item.article, self.version
-        return OracleLabel(
-            run=run,
-            version=version,
-            article=article,
-            oracle=run.oracle,
-            reading=run.reading,
-            scores=list(answer.scores),
-            reasoning=answer.reasoning,
-            raw_answer=answer.raw.replace("\x00", ""),
-            flags=list(answer.flags),
-            text_sha256=article.text_sha256,
-            rubric_hash=version.rubric_hash,
-            request_hash=ask.request_hash,
-            request_id=answer.request_id[:120],
-            response_model=answer.model[:120],
-            input_tokens=answer.input_tokens,
-            output_tokens=answer.output_tokens,
-            cost_usd=usd(answer.cost_usd),
-            seconds=answer.seconds,
-        )
 
-    def _store(self, settled: Settled, replies: list[Reply]) -> None:
-        row = budget.lock(self.run)
-        OracleLabel.objects.bulk_create(settled.labels, ignore_conflicts=True)  # another run may have been faster
-        for state, items in settled.states.items():
-            row.items.filter(pk__in=items).update(state=state, reserved_usd=None)
-        LabelingItem.objects.bulk_update(settled.failed, ["state", "reserved_usd", "error_class", "error", "raw_answer"])
-        reserved = sum((ask.reserved for ask, _ in replies), ZERO)
-        if passed := budget.charge(row, reserved=reserved, cost=settled.cost, lost=settled.lost):
-            self.stop = self.stop or budget.OverBudget(passed)
-        row.progress_done += settled.finished
-        row.attempts = 0 if settled.finished else row.attempts  # only starts without progress count
-        row.save(update_fields=[*budget.MONEY, "progress_done", "attempts"])
-        self.run.attempts = row.attempts
+@transaction.atomic
+def mark_stored(run: LabelingRun, items: set[int]) -> None:
+    changed = run.items.filter(pk__in=items, state=Item.WAITING).update(state=Item.STORED, shard=None)
+    row = LabelingRun.objects.select_for_update().only("pk", "progress_done").get(pk=run.pk)
+    row.progress_done += changed
+    row.save(update_fields=["progress_done"])
+
+
+def as_row(answer: Answer) -> dict[str, Any]:
+    """An answer as JSON, for the spool."""
+    if isinstance(answer, Reply):
+        return {"reply": {**asdict(answer), "cost_usd": str(answer.cost_usd), "limits": None}}
+    kept = ("kind", "category", "retry_after", "raw", "request_id", "model", "lost")
+    fields = {name: getattr(answer, name) for name in kept}
+    return {"error": {**fields, "message": str(answer), "cost_usd": str(answer.cost_usd), "tokens": asdict(answer.tokens)}}
+
+
+def of_row(row: dict[str, Any]) -> Answer:
+    kind = "reply" if "reply" in row else "error"
+    fields = {**row[kind], "cost_usd": Decimal(row[kind]["cost_usd"]), "tokens": Tokens(**row[kind]["tokens"])}
+    return Reply(**fields) if kind == "reply" else OracleError(**fields)
+
+
+def replay(run: LabelingRun, shard: LabelingShard, spool: Spool) -> int:
+    """Settle what an earlier worker had received and could not store; returns how many calls."""
+    rows = {row["key"]: of_row(row) for row in spool.left()}
+    answers = Answers(run)
+    asks = answers.load(rows)
+    settled = settle(run, [answers.outcome(ask, rows[key]) for key, ask in asks.items()], shard) if asks else None
+    spool.clear()
+    return settled.calls if settled else 0

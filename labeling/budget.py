@@ -1,80 +1,152 @@
-"""A run's money. Every change happens under the lock of the run's row, so no two calls spend the same cent.
+"""Money before it is spent: the worst case of each call is reserved under the caps of the run, its filter and the month.
 
-Before a call its worst case is reserved; afterwards what it did cost is booked and the reservation freed. A reservation
+Rows are locked in one order everywhere (month, filter, run), so no two calls anywhere spend the same cent. A reservation
 without a reply (a worker died, a connection broke) is booked as lost: the provider may have charged it.
 """
 
-from collections.abc import Mapping
-from decimal import Decimal
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 
+from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
-from distillery_site.common.errors import DistilleryError, LeaseLost
+from distillery_site.common.errors import BadInput, DistilleryError, LeaseLost
 from distillery_site.common.runs import RunState
-from labeling.models import LabelingItem, LabelingRun
+from labeling.models import LabelingItem, LabelingRun, LabelingShard, OracleCall, Purse
 from labeling.oracles.base import ZERO
+from labeling.settling import month_of, move, purse_of
 
-MONEY = ("cost_usd", "reserved_usd", "lost_usd", "budget_usd")
+Call = OracleCall.State
 
 
 class OverBudget(DistilleryError):
-    """The next call could pass the cap."""
+    """The next call could pass a cap."""
+
+
+class Paused(DistilleryError):
+    """A person, or another shard, stopped the run; what is out is still settled."""
 
 
 def dollars(amount: Decimal | None) -> str:
-    return f"${amount or ZERO:.4f}"
+    return f"${amount or ZERO:,.4f}"
 
 
-def lock(run: LabelingRun) -> LabelingRun:
-    """The run's row as it is now, locked until the transaction ends. Raises LeaseLost when another worker owns it."""
-    rows = LabelingRun.objects.select_for_update(of=("self",))
-    row = rows.filter(pk=run.pk, state=RunState.RUNNING, lease_token=run.lease_token).first()
-    if row is None:
-        raise LeaseLost(f"{run} is no longer held by this worker.")
-    return row
+@dataclass(frozen=True)
+class Cap:
+    """One limit on spending; `out` is reserved by calls whose price is not known yet, so it may come back."""
+
+    what: str
+    limit: Decimal | None
+    spent: Decimal
+    out: Decimal
+
+    @property
+    def room(self) -> Decimal | None:
+        return None if self.limit is None else self.limit - self.spent
+
+    def sentence(self, need: Decimal) -> str:
+        return (
+            f"The cap of {dollars(self.limit)} for {self.what} is reached: {dollars(self.spent)} is paid, lost or out, and the "
+            f"next call could cost {dollars(need)}. Raise the cap and resume."
+        )
 
 
-def spent(run: LabelingRun) -> Decimal:
-    """All that counts against the cap: paid, lost and out at the moment."""
-    return run.cost_usd + run.lost_usd + run.reserved_usd
+def monthly_cap() -> Decimal | None:
+    """ORACLE_MONTHLY_CAP_USD, or None. Raises BadInput for what is no amount."""
+    text = settings.ORACLE_MONTHLY_CAP_USD
+    try:
+        return Decimal(text) if text else None
+    except InvalidOperation:
+        raise BadInput(f"ORACLE_MONTHLY_CAP_USD must be an amount in dollars, not {text!r}.") from None
+
+
+def caps(run: LabelingRun, purses: dict[str, Purse], month: str) -> list[Cap]:
+    """Those that bind `run`, whose row and purses were read or locked by the caller."""
+    ours, filters = purses[month], purses[purse_of(run)]
+    filter_ = run.version.filter
+    return [
+        Cap("this run", run.budget_usd, run.spent_usd, run.reserved_usd),
+        Cap(f"the filter {filter_.slug}", filter_.budget_usd, filters.spent_usd, filters.reserved_usd),
+        Cap("this month", monthly_cap(), ours.spent_usd, ours.reserved_usd),
+    ]
+
+
+def lock(run: LabelingRun, month: str) -> tuple[LabelingRun, dict[str, Purse]]:
+    """The run's row and its purses as they are now, locked until the transaction ends. Raises Paused."""
+    names = [month, purse_of(run)]
+    Purse.objects.bulk_create([Purse(name=name) for name in names], ignore_conflicts=True)
+    purses = {purse.name: purse for purse in Purse.objects.select_for_update().filter(name__in=names).order_by("name")}
+    rows = LabelingRun.objects.select_for_update(of=("self",)).select_related("version__filter")
+    row = rows.get(pk=run.pk)
+    if row.state != RunState.RUNNING or row.cancel_requested:
+        raise Paused(f"{row} is {row.get_state_display()}.")
+    return row, purses
+
+
+def check_owned(shard: LabelingShard) -> None:
+    """Raises LeaseLost when another worker owns the shard."""
+    rows = LabelingShard.objects.filter(pk=shard.pk, state=RunState.RUNNING, lease_token=shard.lease_token)
+    if not rows.exists():
+        raise LeaseLost(f"{shard} is no longer held by this worker.")
 
 
 @transaction.atomic
-def reserve(run: LabelingRun, costs: Mapping[int, Decimal]) -> set[int]:
-    """Reserve the worst cost of these items; returns those that fit under the cap, in the order given."""
-    row = lock(run)
-    fits: dict[Decimal, list[int]] = {}
-    for item, cost in costs.items():
-        if row.budget_usd is None or spent(row) + cost <= row.budget_usd:
-            row.reserved_usd += cost
-            fits.setdefault(cost, []).append(item)
-    for cost, items in fits.items():
-        LabelingItem.objects.filter(pk__in=items).update(reserved_usd=cost)
-    row.save(update_fields=["reserved_usd"])
-    return {item for items in fits.values() for item in items}
+def reserve(run: LabelingRun, shard: LabelingShard, calls: Sequence[OracleCall]) -> tuple[list[OracleCall], Cap | None]:
+    """Write down those of these calls that every cap has room for; (those, the cap that stopped the next one).
 
-
-def charge(row: LabelingRun, *, reserved: Decimal, cost: Decimal, lost: Decimal) -> str:
-    """Book finished calls on a locked row and free what was reserved for them; the caller saves MONEY.
-
-    Returns a sentence when the provider charged more than its worst case and passed the cap: then the cap is lifted to
-    what was truly spent, because the books must be right, and the run has to stop.
+    A question that another run has out at this moment is left out too, without a cap to blame.
     """
-    row.reserved_usd -= reserved
-    row.cost_usd += cost
-    row.lost_usd += lost
-    if row.budget_usd is None or spent(row) <= row.budget_usd:
-        return ""
-    passed, row.budget_usd = row.budget_usd, spent(row)
-    return f"A call cost more than its worst case: {dollars(row.budget_usd)} is spent or out, the cap was {dollars(passed)}."
+    month = month_of(timezone.now())
+    row, purses = lock(run, month)
+    check_owned(shard)
+    limits = caps(row, purses, month)
+    room = min((cap.room for cap in limits if cap.room is not None), default=None)
+    affordable, total = [], ZERO
+    for call in calls:
+        if room is not None and total + call.reserved_usd > room:
+            break
+        total += call.reserved_usd
+        affordable.append(call)
+    written = _write(affordable)
+    move(row, month, reserved=sum((call.reserved_usd for call in written), ZERO))
+    if len(affordable) == len(calls):
+        return written, None
+    tight = min((cap for cap in limits if cap.room is not None), key=lambda cap: cap.room or ZERO)
+    return written, tight
+
+
+def _write(calls: Sequence[OracleCall]) -> list[OracleCall]:
+    OracleCall.objects.bulk_create(calls, ignore_conflicts=True)
+    keys = set(OracleCall.objects.filter(key__in=[call.key for call in calls]).values_list("key", flat=True))
+    return [call for call in calls if call.key in keys]
 
 
 @transaction.atomic
-def book_lost_replies(run: LabelingRun) -> Decimal:
-    """Book what an earlier worker had reserved and never settled; its items wait to be asked again."""
-    row = lock(run)
-    lost = row.reserved_usd
-    row.lost_usd, row.reserved_usd = row.lost_usd + lost, ZERO
-    row.save(update_fields=["lost_usd", "reserved_usd"])
-    row.items.exclude(reserved_usd=None).update(reserved_usd=None)
-    return lost
+def book_lost(run: LabelingRun, shard: LabelingShard) -> int:
+    """Book what an earlier worker had out and never settled, and let go of its articles; returns how many calls."""
+    found = OracleCall.objects.select_for_update().filter(shard=shard, state=Call.OUT, batch=None)
+    _close(run, list(found), Call.LOST)
+    LabelingItem.objects.filter(shard=shard, state=LabelingItem.State.WAITING).exclude(
+        calls__state=Call.OUT  # with the provider, in a batch
+    ).update(shard=None)
+    return len(found)
+
+
+@transaction.atomic
+def release_unsent(run: LabelingRun, calls: Collection[str]) -> None:
+    """Free what was reserved for calls that never left this machine; their articles wait again."""
+    found = list(OracleCall.objects.select_for_update().filter(key__in=list(calls), state=Call.OUT))
+    _close(run, found, Call.UNSENT)
+    LabelingItem.objects.filter(pk__in=[call.item_id for call in found]).update(shard=None)
+
+
+def _close(run: LabelingRun, calls: Sequence[OracleCall], state: str) -> None:
+    OracleCall.objects.filter(pk__in=[call.pk for call in calls]).update(state=state, settled_at=timezone.now())
+    months: dict[str, Decimal] = {}
+    for call in calls:
+        month = month_of(call.sent_at)
+        months[month] = months.get(month, ZERO) + call.reserved_usd
+    for month, amount in sorted(months.items()):
+        move(run, month, reserved=-amount, lost=amount if state == Call.LOST else ZERO)

@@ -234,15 +234,28 @@ class LabelingRun(Run):
         """All that counts against the cap: paid, lost and out at the moment."""
         return self.cost_usd + self.lost_usd + self.reserved_usd
 
+    def resume(self) -> bool:
+        """Queue a paused, failed, cancelled or done run again, with its shards; what it finished stays."""
+        fresh = {"state": RunState.QUEUED, "cancel_requested": False, "error": "", "finished_at": None, "not_before": None}
+        with transaction.atomic():
+            idle = LabelingRun.objects.filter(pk=self.pk).exclude(state__in=(RunState.QUEUED, RunState.RUNNING))
+            resumed = idle.update(**fresh)
+            if resumed:  # a shard that is still settling sees the run queued and goes on
+                self.shards.exclude(state=RunState.RUNNING).update(**fresh, attempts=0)
+        self.refresh_from_db()
+        return resumed == 1
+
     def request_cancel(self) -> None:
         """Nothing new is asked from now on; shards at work settle what is out and stop."""
         with transaction.atomic():
             rows = LabelingRun.objects.filter(pk=self.pk)
             rows.exclude(state__in=FINAL).update(cancel_requested=True)
-            self.shards.exclude(state__in=FINAL).update(cancel_requested=True)
             idle = self.shards.filter(state__in=(RunState.QUEUED, RunState.PAUSED))
-            idle.update(state=RunState.CANCELLED, finished_at=timezone.now())
-            if not self.shards.filter(state=RunState.RUNNING).exists():
+            if self.batches.unsettled().exists():
+                idle.update(state=RunState.QUEUED, not_before=None)  # to call them back and keep what they answered
+            else:
+                idle.update(state=RunState.CANCELLED, finished_at=timezone.now())
+            if not self.shards.exclude(state__in=FINAL).exists():
                 rows.exclude(state__in=FINAL).update(state=RunState.CANCELLED, finished_at=timezone.now())
         self.refresh_from_db()
 
@@ -260,10 +273,16 @@ class LabelingShard(Run):
         return f"shard {self.number} of labelling run {self.run_id}"
 
 
+class LabelingBatchQuerySet(models.QuerySet):
+    def unsettled(self) -> Self:
+        return self.exclude(state__in=("stored", "lost"))
+
+
 class LabelingBatch(models.Model):
     """Calls handed to the provider's batch service together; found again there by its marker when a reply was lost."""
 
     class State(models.TextChoices):
+        BUILDING = "building", "being put together"
         SUBMITTING = "submitting", "being handed over"
         SUBMITTED = "submitted", "with the provider"
         STORED = "stored", "results stored"
@@ -272,13 +291,15 @@ class LabelingBatch(models.Model):
     run = models.ForeignKey(LabelingRun, models.CASCADE, related_name="batches")
     marker = models.CharField(max_length=64, unique=True)
     provider_id = models.CharField(max_length=200, blank=True)
-    state = models.CharField(max_length=10, choices=State, default=State.SUBMITTING)
+    state = models.CharField(max_length=10, choices=State, default=State.BUILDING)
     requests = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     submitted_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     answered = models.PositiveIntegerField(default=0)
     note = models.CharField(max_length=300, blank=True)
+
+    objects = LabelingBatchQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "labeling batches"

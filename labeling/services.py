@@ -1,24 +1,16 @@
 """What can be done with filters, articles, labels and reviews: each verb once, for pages, commands and the demo alike."""
 
-import logging
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
-from decimal import Decimal
+from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 
-from distillery_site.common.errors import BadInput, Cancelled, LeaseLost, Permanent, Transient
+from distillery_site.common.errors import BadInput
 from distillery_site.common.models import record
-from distillery_site.common.net import check_outbound
-from distillery_site.common.runs import RunState
-from labeling import figures
-from labeling.asking import Asking
-from labeling.budget import OverBudget, book_lost_replies, dollars, spent
 from labeling.demo import recordings
 from labeling.external import import_external_labels
 from labeling.intake import ImportReport, import_articles
@@ -26,18 +18,26 @@ from labeling.models import (
     Article,
     Filter,
     FilterVersion,
-    LabelingItem,
-    LabelingRun,
     Oracle,
     OracleLabel,
     Policy,
     PrefilterVerdict,
 )
-from labeling.oracles import base, registry
-from labeling.oracles.prices import Prices
-from labeling.packages import FilterPackage, load_package
+from labeling.oracles import registry
+from labeling.packages import FilterPackage
 from labeling.prefilter import Rules, Verdict, judge
 from labeling.reviews import open_review, repeat_pairs, review_disagreements, submit_review
+from labeling.runs import (
+    EXTERNAL,
+    cancel_labeling,
+    pause_labeling,
+    resume_labeling,
+    retry_failed,
+    run_labeling,
+    set_filter_cap,
+    start_labeling,
+    work_shard,
+)
 
 __all__ = [
     "ImportReport",
@@ -47,20 +47,21 @@ __all__ = [
     "import_external_labels",
     "import_package",
     "open_review",
+    "pause_labeling",
     "repeat_pairs",
     "resume_labeling",
+    "retry_failed",
     "review_disagreements",
     "run_labeling",
     "run_prefilter",
     "sample_articles",
+    "set_filter_cap",
     "start_labeling",
     "submit_review",
+    "work_shard",
 ]
 
-log = logging.getLogger(__name__)
 BATCH = 1000
-EXTERNAL = "external"
-PATIENCE_SECONDS = 30.0
 POLICY_FIELDS = ("weights", "tiers", "gatekeepers", "caps", "prefilter")
 
 
@@ -150,120 +151,3 @@ def get_oracle(
         name, about = name or recordings.NAME, about or recordings.ABOUT
     row = {"provider": provider, "model": model, "params": values, "name": (name or model)[:120], "about": about}
     return Oracle.objects.get_or_create(identity=Oracle.identity_of(provider, model, values), defaults=row)[0]
-
-
-@transaction.atomic
-def start_labeling(
-    *,
-    version: FilterVersion,
-    oracle: Oracle,
-    articles: Sequence[int],
-    reading: int = 1,
-    budget_usd: Decimal | None = None,
-    actor: Any = None,
-) -> LabelingRun:
-    """A queued run over these articles (primary keys). A paid oracle needs a cap in USD."""
-    if oracle.provider == EXTERNAL:
-        raise BadInput(f"{oracle} was asked elsewhere; it can't be asked from here.")
-    if not articles:
-        raise BadInput("There is no article to label.")
-    if registry.provider(oracle.provider).paid:
-        Prices.of(oracle.provider, oracle.model, settings.ORACLE_PRICES)  # refuse now what could never be reserved
-        if not budget_usd or budget_usd <= 0:
-            raise BadInput(f"{oracle} costs money: give a cap in USD.")
-    each = list(dict.fromkeys(articles))
-    run = LabelingRun.objects.create(
-        version=version, oracle=oracle, reading=reading, budget_usd=budget_usd, created_by=actor, progress_total=len(each)
-    )
-    LabelingItem.objects.bulk_create([LabelingItem(run=run, article_id=pk) for pk in each], batch_size=BATCH)
-    after = {"version": str(version), "oracle": str(oracle), "articles": len(each), "budget_usd": str(budget_usd)}
-    record(actor, "labelling started", run, after=after)
-    return run
-
-
-def run_labeling(*, run_id: int) -> None:
-    """Work a run off, if it is due and nobody else holds it; whatever happens ends in the run's row.
-
-    Ends done, cancelled, failed, paused (at the cap, or until a person acts) or back in the queue (the provider asks
-    for patience). Answers that are there stay, whatever the end.
-    """
-    run = LabelingRun.objects.claim(run_id)
-    if run is None:
-        return
-    try:
-        book_lost_replies(run)
-        run.beat(progress_done=run.items.exclude(state=LabelingItem.State.WAITING).count())
-        Asking(run, _engage(run)).work()
-    except LeaseLost as error:
-        log.warning("%s", error)
-    except Cancelled:
-        run.stop_cancelled()
-    except OverBudget as error:
-        run.pause(str(error))
-    except base.OracleError as error:
-        _leave_unanswered(run, error)
-    except Transient as error:
-        run.put_back(str(error), error.retry_after or PATIENCE_SECONDS)
-    except Permanent as error:
-        run.fail(str(error))
-    else:
-        run.finish(stage=_summary(run))
-
-
-def _leave_unanswered(run: LabelingRun, error: base.OracleError) -> None:
-    if error.pauses_run:
-        run.pause(str(error))
-    else:
-        run.put_back(str(error), error.retry_after or PATIENCE_SECONDS)
-
-
-def _summary(run: LabelingRun) -> str:
-    counts = figures.run_counts(run)
-    parts = [(counts.labelled, "labelled"), (counts.stored, "known already"), (counts.absent, "without a recording")]
-    parts.append((counts.failed, "failed"))
-    return ", ".join(f"{count:,} {what}" for count, what in parts if count)
-
-
-def _engage(run: LabelingRun) -> base.Oracle:
-    """The oracle with what it needs from this site: a checked address and a key, or the folder of its recordings."""
-    oracle = run.oracle
-    needs = {"recorded": _recordings_of, "anthropic": _anthropic_settings}
-    return registry.make(oracle.provider, oracle.model, oracle.params, **needs[oracle.provider](run))
-
-
-def _recordings_of(run: LabelingRun) -> dict[str, Any]:
-    """Recordings answer one rubric only; another version must not be given their scores."""
-    slug = run.version.filter.slug
-    if slug not in recordings.RECORDED:
-        raise BadInput(f"Nothing is recorded for {slug}; there are recordings for {' and '.join(recordings.RECORDED)}.")
-    folder = recordings.FOLDER / slug
-    if load_package(folder).rubric_hash != run.version.rubric_hash:
-        raise BadInput(f"The recordings answer another rubric than {run.version}; a live oracle has to be asked for it.")
-    return {"folder": folder, "source": recordings.SOURCE}
-
-
-def _anthropic_settings(run: LabelingRun) -> dict[str, Any]:
-    base_url = check_outbound(settings.ANTHROPIC_BASE_URL, settings.OUTBOUND_ALLOW)
-    return {"api_key": settings.ANTHROPIC_API_KEY, "base_url": base_url, "prices": settings.ORACLE_PRICES}
-
-
-@transaction.atomic
-def cancel_labeling(*, run: LabelingRun, actor: Any = None) -> None:
-    """Questions that are out are still settled: they are paid for."""
-    record(actor, "labelling cancelled", run, before={"state": run.state})
-    run.request_cancel()
-
-
-@transaction.atomic
-def resume_labeling(*, run: LabelingRun, budget_usd: Decimal | None = None, actor: Any = None) -> None:
-    """Queue a paused, failed or cancelled run again, under a new cap where one is given; the door sends the task."""
-    row = LabelingRun.objects.select_for_update(of=("self",)).get(pk=run.pk)
-    if row.state not in (RunState.PAUSED, RunState.FAILED, RunState.CANCELLED):
-        raise BadInput(f"{row} is {row.state}; only a paused, failed or cancelled run can be resumed.")
-    if budget_usd is not None:
-        if budget_usd <= spent(row):
-            raise BadInput(f"The cap must be above the {dollars(spent(row))} that is spent.")
-        record(actor, "cap changed", row, before={"budget_usd": str(row.budget_usd)}, after={"budget_usd": str(budget_usd)})
-        LabelingRun.objects.filter(pk=row.pk).update(budget_usd=budget_usd)
-    record(actor, "labelling resumed", row, before={"state": row.state})
-    run.resume()

@@ -10,7 +10,7 @@ from labeling import figures, lookup
 from labeling.models import LabelingRun
 from labeling.oracles import registry
 from labeling.services import get_oracle, resume_labeling, run_labeling, sample_articles, start_labeling
-from labeling.tasks import label
+from labeling.tasks import send
 
 
 class Command(RunCommand):
@@ -37,7 +37,7 @@ class Command(RunCommand):
         wanted = Namespace(**options)
         run = _resumed(wanted) if wanted.resume else _started(wanted)
         work = lambda pk: run_labeling(run_id=pk)  # noqa: E731
-        self.see_through([run], send=lambda: label.delay_on_commit(run.pk), work=work, detach=detach, here=here)
+        self.see_through([run], send=lambda: send(run), work=work, detach=detach, here=here)
         run.refresh_from_db()
         self.answer(_value(run), _sentence(run), as_json=json)
 
