@@ -6,7 +6,7 @@ import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from tests.fakes.vendor.ledger import Tokens
@@ -33,11 +33,11 @@ class Asked:
     room: int
     caches: bool = False
 
-    @property
+    @cached_property
     def article(self) -> str:
         return fenced(self.user)
 
-    @property
+    @cached_property
     def article_hash(self) -> str:
         return hashlib.sha256(self.article.encode()).hexdigest()[:32]
 
@@ -51,6 +51,7 @@ class Answer:
     stop: str = "end"
     thought: str = "…"
     category: str = ""
+    usable: bool = True
 
 
 def fenced(user: str) -> str:
@@ -65,18 +66,39 @@ def has_frame(user: str) -> bool:
 
 def score(key: str, article: str) -> float:
     """0–10 in halves: how many of the words belong to this key (about one in eight does)."""
-    words = [word.strip(".,").lower() for word in fenced(article).split()]
-    own = sum(_belongs(key, word) for word in words)
-    return min(10.0, round(40 * own / max(1, len(words))) / 2)
+    words = _words(fenced(article))
+    return min(10.0, round(40 * sum(map(_belonging(key).__getitem__, words)) / max(1, len(words))) / 2)
 
 
-@lru_cache(maxsize=500_000)
-def _belongs(key: str, word: str) -> bool:
-    return hashlib.sha256(f"{key}:{word}".encode()).digest()[0] < 32
+@lru_cache(maxsize=16)
+def _words(article: str) -> list[str]:
+    return [word.strip(".,").lower() for word in article.split()]
+
+
+class Belonging(dict[str, bool]):
+    """Which words belong to a key; a word that was not met before is decided by its hash."""
+
+    def __init__(self, key: str):
+        super().__init__()
+        self.key = key
+
+    def __missing__(self, word: str) -> bool:
+        self[word] = own = hashlib.sha256(f"{self.key}:{word}".encode()).digest()[0] < 32
+        return own
+
+
+@lru_cache(maxsize=256)
+def _belonging(key: str) -> Belonging:
+    return Belonging(key)
 
 
 def count(text: str) -> int:
     return len(text) // 4
+
+
+def count_rest(said: str, schema: dict[str, Any] | None) -> int:
+    """Tokens of all but the system part."""
+    return count(said + json.dumps(schema or {}))
 
 
 def answer(asked: Asked, state: State, fault: Fault | None) -> Answer:
@@ -87,7 +109,7 @@ def answer(asked: Asked, state: State, fault: Fault | None) -> Answer:
         value = SPOILED[name](value)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     tokens = replace(_input(asked, state), output=count(text) + THOUGHT)
-    said = Answer(text, tokens)
+    said = Answer(text, tokens, usable=name not in UNUSABLE)
     if name == "refusal":
         return replace(said, text="", stop="refusal", category=fault.category if fault else "")
     if name == "context_window":
@@ -95,13 +117,14 @@ def answer(asked: Asked, state: State, fault: Fault | None) -> Answer:
     if name == "thinking_first":
         return replace(said, thought="Let me think. " * 40, tokens=replace(tokens, output=tokens.output + 140))
     if name == "max_tokens" or tokens.output > asked.room:
-        return replace(said, text=text[:30], stop="max_tokens", tokens=replace(tokens, output=min(tokens.output, asked.room)))
+        used = replace(tokens, output=min(tokens.output, asked.room))
+        return replace(said, text=text[:30], stop="max_tokens", tokens=used, usable=False)
     return said
 
 
 def _input(asked: Asked, state: State) -> Tokens:
     """The system part is read from the cache once it was written there; the schema is counted with the article."""
-    system, rest = count(asked.system), count(asked.user + "".join(asked.turns) + json.dumps(asked.schema or {}))
+    system, rest = count(asked.system), count_rest(asked.user + "".join(asked.turns), asked.schema)
     if not asked.caches or system < CACHED_FROM:
         return Tokens(fresh=system + rest)
     key = f"{asked.model} {asked.system}"
@@ -183,3 +206,5 @@ SPOILED = {
     "cut_json": lambda value: json.dumps(value)[:-9],
     "empty": lambda value: "",
 }
+USABLE = {"null_score", "made_up_quote", "code_fence"}  # odd, but an answer
+UNUSABLE = {"refusal", "context_window", *SPOILED} - USABLE

@@ -41,6 +41,16 @@ class Api(Protocol):
     def headers(self, request_id: str, limits: dict[str, Bucket]) -> dict[str, str]: ...
 
 
+def body_of(request: Request) -> dict[str, Any]:
+    try:
+        body = json.loads(request.body or b"{}")
+    except ValueError:
+        raise Refused("400", "The body is not valid JSON.") from None
+    if not isinstance(body, dict):
+        raise Refused("400", "The body is not an object.")
+    return body
+
+
 def reply_json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Reply:
     return Reply(status, json.dumps(value, ensure_ascii=False).encode(), headers or {})
 
@@ -66,11 +76,15 @@ class Core:
         if "output" in self.state.limits:
             self.state.limits["output"].take(said.tokens.output)
         request_id = f"req_{self.new_id()}"
-        entry = self.bill(api.name, asked, said, request_id, fault)
+        entry = self.entry(api.name, asked, said, request_id, fault)
+        self.state.ledger.append(entry)
         await self._work(entry, self.state.seconds + (fault.seconds if fault else 0.0))
         body = json.dumps(api.render(asked, said, request_id), ensure_ascii=False).encode()
         reply = Reply(200, body, api.headers(request_id, self.state.limits), [entry])
-        return spoiled(reply, fault.name) if fault else reply
+        if fault and fault.name in WIRE:
+            entry.delivered, reply.entries = False, []
+            WIRE[fault.name](reply)
+        return reply
 
     def _admit(self, asked: Asked) -> None:
         size = answers.count(asked.system + asked.user + "".join(asked.turns))
@@ -78,13 +92,12 @@ class Core:
             self.state.counts["limited"] += 1
             raise Refused("429", "This request would exceed your organization's rate limit.", str(ceil(wait)))
 
-    def bill(self, api: str, asked: Asked, said: Answer, request_id: str, fault: Fault | None, custom_id: str = "") -> Entry:
+    def entry(self, api: str, asked: Asked, said: Answer, request_id: str, fault: Fault | None, custom_id: str = "") -> Entry:
         """`custom_id`: of a request in a batch, which costs half."""
         batch, wrong = bool(custom_id), fault.name if fault else ""
         price = cost(asked.model, said.tokens, batch=batch)
-        entry = Entry(api, asked.article_hash, asked.model, said.tokens, price, request_id, batch, custom_id, fault=wrong)
-        self.state.ledger.append(entry)
-        return entry
+        about = (api, asked.article_hash, asked.model, said.tokens, price, request_id, batch, custom_id)
+        return Entry(*about, fault=wrong, usable=said.usable)
 
     async def _work(self, entry: Entry, seconds: float) -> None:
         """The model runs to its end, though nobody may be there any more to read what it says."""
@@ -98,15 +111,32 @@ class Core:
             self.state.busy -= 1
 
 
-def spoiled(reply: Reply, fault: str) -> Reply:
-    """What goes wrong on the wire, after the model was paid."""
-    if fault == "html":
-        reply.body = b"<html><body>Please log in to the hotel network</body></html>"
-        reply.headers["content-type"] = "text/html"
-    elif fault == "other_json":
-        reply.body = b'{"status": "ok"}'
-    elif fault == "truncated_json":
-        reply.body = reply.body[:80]
-    elif fault in ("drop", "drop_middle"):
-        reply.drop = "middle" if fault == "drop_middle" else "before"
-    return reply
+def _html(reply: Reply) -> None:
+    reply.body = b"<html><body>Please log in to the hotel network</body></html>"
+    reply.headers["content-type"] = "text/html"
+
+
+def _other_json(reply: Reply) -> None:
+    reply.body = b'{"status": "ok"}'
+
+
+def _truncated_json(reply: Reply) -> None:
+    reply.body = reply.body[:80]
+
+
+def _drop(reply: Reply) -> None:
+    reply.drop = "before"
+
+
+def _drop_middle(reply: Reply) -> None:
+    reply.drop = "middle"
+
+
+# What goes wrong on the way, after the model was paid: whatever arrives, it isn't the answer.
+WIRE = {
+    "html": _html,
+    "other_json": _other_json,
+    "truncated_json": _truncated_json,
+    "drop": _drop,
+    "drop_middle": _drop_middle,
+}

@@ -4,12 +4,14 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tests.fakes.vendor.ledger import Entry
 
 PHRASES = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 429: "Too Many Requests"}
 JSON = "application/json"
+TCP_TABLE = Path("/proc/net/tcp")
 
 
 @dataclass
@@ -50,11 +52,12 @@ class Malformed(Exception):
 class Connection(asyncio.Protocol):
     """One client's connection; requests on it are answered one after the other."""
 
-    def __init__(self, answer: Callable[[Request], Awaitable[Reply]]):
+    def __init__(self, answer: Callable[[Request], Awaitable[Reply]], open_ones: set["Connection"]):
         self._answer = answer
         self._data = bytearray()
         self._unread: list[Entry] = []  # sent, and not yet known to be read
         self._task: asyncio.Task[None] | None = None
+        self._open = open_ones
         self._flowing = asyncio.Event()
         self._flowing.set()
 
@@ -63,6 +66,7 @@ class Connection(asyncio.Protocol):
         self.transport = transport
         self._socket: socket.socket = transport.get_extra_info("socket")
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._open.add(self)
 
     def data_received(self, data: bytes) -> None:
         self._settle(True)  # who asks the next thing has read the last
@@ -77,6 +81,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """A peer that dies with bytes unread resets the connection."""
         self._settle(False)
+        self._open.discard(self)
         self._flowing.set()
         if self._task:
             self._task.cancel()
@@ -86,6 +91,17 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._flowing.set()
+
+    @property
+    def ports(self) -> tuple[int, int]:
+        """(the client's, ours)"""
+        return self.transport.get_extra_info("peername")[1], self.transport.get_extra_info("sockname")[1]
+
+    def has_unread(self) -> bool:
+        return bool(self._unread) and self.transport.get_write_buffer_size() == 0
+
+    def was_read(self) -> None:
+        self._settle(True)
 
     def _settle(self, delivered: bool) -> None:
         for entry in self._unread:
@@ -110,10 +126,12 @@ class Connection(asyncio.Protocol):
         self._next()
 
     async def _send(self, reply: Reply) -> None:
+        if reply.stream and reply.drop != "before":
+            await self._stream(reply.head, reply.stream)
         if reply.drop:
             self._drop(reply)
         elif reply.stream:
-            await self._stream(reply.head, reply.stream)
+            self.transport.write(b"0\r\n\r\n")
         else:
             self._unread += reply.entries
             self.transport.write(reply.head + reply.body)
@@ -123,14 +141,25 @@ class Connection(asyncio.Protocol):
         async for piece in pieces:
             await self._flowing.wait()
             self.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
-        self.transport.write(b"0\r\n\r\n")
 
     def _drop(self, reply: Reply) -> None:
         for entry in reply.entries:
             entry.delivered = False
-        if reply.drop == "middle":
+        if reply.drop == "middle" and not reply.stream:
             self.transport.write(reply.head + reply.body[: len(reply.body) // 2])
         self.transport.close()
+
+
+def note_what_was_read(connections: set[Connection]) -> None:
+    """Replies on connections that are still open: the kernel knows whether the client has fetched them."""
+    waiting = {connection.ports: connection for connection in list(connections) if connection.has_unread()}
+    if not waiting or not TCP_TABLE.exists():
+        return
+    for line in TCP_TABLE.read_text().splitlines()[1:]:
+        local, remote, _, queues = line.split()[1:5]
+        ports = int(local.partition(":")[2], 16), int(remote.partition(":")[2], 16)
+        if ports in waiting and int(queues.partition(":")[2], 16) == 0:
+            waiting[ports].was_read()
 
 
 def take_request(data: bytearray) -> Request | None:

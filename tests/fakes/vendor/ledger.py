@@ -31,9 +31,10 @@ class Tokens:
 
 @dataclass
 class Entry:
-    """`delivered`: the reply was read by the one who asked; None while that isn't known.
+    """`delivered`: the answer was read by the one who asked; None while that isn't known.
 
-    For a request in a batch: its result line was sent.
+    For a request in a batch: its result line was sent. usable: the answer was whole and fitted the schema, so nobody has
+    a reason to ask again.
     """
 
     api: str
@@ -46,6 +47,7 @@ class Entry:
     custom_id: str = ""
     delivered: bool | None = None
     fault: str = ""
+    usable: bool = True
 
 
 def cost(model: str, tokens: Tokens, *, batch: bool = False) -> Decimal:

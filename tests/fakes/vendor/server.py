@@ -1,13 +1,19 @@
 """The server: one port for all three APIs, in a thread of a test or as a process of its own."""
 
 import asyncio
+import json
 import threading
+import traceback
+from functools import partial
 from typing import Any
 
 from tests.fakes.vendor.anthropic import Anthropic
+from tests.fakes.vendor.control import control
 from tests.fakes.vendor.core import Api, Core, Refused
-from tests.fakes.vendor.http import Connection, Reply, Request
+from tests.fakes.vendor.gemini import Gemini
+from tests.fakes.vendor.http import Connection, Reply, Request, note_what_was_read
 from tests.fakes.vendor.ledger import Entry
+from tests.fakes.vendor.openai import OpenAI
 from tests.fakes.vendor.state import Fault, State
 
 
@@ -17,8 +23,9 @@ class FakeVendor:
     def __init__(self, port: int = 0):
         self.state = State()
         self.core = Core(self.state)
-        self.apis: list[Api] = [Anthropic(self.core)]
+        self.apis: dict[str, Api] = {api.name: api for api in (Anthropic(self.core), Gemini(self.core), OpenAI(self.core))}
         self.port = port
+        self._connections: set[Connection] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
@@ -33,6 +40,7 @@ class FakeVendor:
 
     @property
     def ledger(self) -> list[Entry]:
+        note_what_was_read(self._connections)
         return self.state.ledger
 
     def fault(self, name: str, times: int | None = 1, **how: Any) -> None:
@@ -51,7 +59,8 @@ class FakeVendor:
 
     async def listen(self) -> None:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Connection(self._answer), "127.0.0.1", self.port, backlog=1024)
+        connect = partial(Connection, self._answer, self._connections)
+        self._server = await loop.create_server(connect, "127.0.0.1", self.port, backlog=1024)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _stop(self) -> None:
@@ -62,14 +71,20 @@ class FakeVendor:
         await asyncio.gather(*others, return_exceptions=True)
 
     async def _answer(self, request: Request) -> Reply:
-        for api in self.apis:
+        if request.path.startswith("/_control"):
+            note_what_was_read(self._connections)
+            return control(self.state, request)
+        api = self.apis[spoken(request)]
+        try:
             for method, path, handler in api.routes:
                 if method == request.method and (found := path.fullmatch(request.path)):
-                    try:
-                        return await handler(request, found)
-                    except Refused as refused:
-                        return self._refuse(api, refused)
-        return Reply(404, b'{"error": "no such path"}')
+                    return await handler(request, found)
+            raise Refused("404", f"no such path: {request.method} {request.path}")
+        except Refused as refused:
+            return self._refuse(api, refused)
+        except Exception as error:  # the fake itself is wrong: say so instead of hanging
+            traceback.print_exc()
+            return Reply(501, json.dumps({"error": {"message": f"The fake vendor broke: {error!r}"}}).encode())
 
     def _refuse(self, api: Api, refused: Refused) -> Reply:
         request_id = f"req_{self.core.new_id()}"
@@ -77,3 +92,12 @@ class FakeVendor:
         reply = api.error(refused.name, refused.message, request_id, refused.retry_after)
         reply.headers |= api.headers(request_id, self.state.limits)
         return reply
+
+
+def spoken(request: Request) -> str:
+    """Which API is meant: some paths belong to more than one."""
+    if request.path.startswith("/v1/messages") or "anthropic-version" in request.headers:
+        return "anthropic"
+    if "x-goog-api-key" in request.headers or request.path.startswith("/v1beta/") or ":" in request.path:
+        return "gemini"
+    return "openai"

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.fakes.vendor.ledger import Entry
 
-STAGES = ("submit_", "poll_", "results_")  # the rest happens to a request for one article
+STAGES = ("submit_", "upload_", "poll_", "results_")  # the rest happens to a request for one article
 
 
 @dataclass
