@@ -87,21 +87,33 @@ class Prices:
         return {"provider": self.provider, "model": self.model, "source": self.source, "standard": standard, "batch": batch}
 
 
+def context_window(provider: str, model: str) -> int | None:
+    """Tokens that a prompt and its answer may take together; None where the list doesn't know."""
+    info = _info(provider, model)
+    return info.context_window if info is not None else None
+
+
 def _listed(provider: str, model: str) -> tuple[str, Card, Card | None]:
     from datetime import UTC, datetime
 
     import genai_prices
-    from genai_prices.data_snapshot import get_snapshot
 
-    try:
-        _, info = get_snapshot().find_provider_model(model, None, LIST_NAMES.get(provider, provider), None)
-    except LookupError:
-        raise BadInput(
-            f"No price is known for {model}. Set ORACLE_PRICES={model}=INPUT/OUTPUT in USD per million tokens."
-        ) from None
+    info = _info(provider, model)
+    if info is None:
+        raise BadInput(f"No price is known for {model}. Set ORACLE_PRICES={model}=INPUT/OUTPUT in USD per million tokens.")
     now = datetime.now(UTC)
     plain, batch = info.get_prices(now), info.get_prices(now, {"processing": "batch"})
     return f"genai-prices {genai_prices.__version__}", _card(plain, model), None if batch == plain else _card(batch, model)
+
+
+def _info(provider: str, model: str) -> Any:
+    """What the list has of this model; None where it has nothing."""
+    from genai_prices.data_snapshot import get_snapshot
+
+    try:
+        return get_snapshot().find_provider_model(model, None, LIST_NAMES.get(provider, provider), None)[1]
+    except LookupError:
+        return None
 
 
 def _card(prices: Any, model: str) -> Card:
