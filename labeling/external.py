@@ -83,7 +83,7 @@ def external_label(version: FilterVersion, oracle: Oracle, article: Article, rea
         reasoning=text_of(row, "reasoning"),
         text_sha256=article.text_sha256,
         rubric_hash=version.rubric_hash,
-        request_hash=OracleLabel.request_hash_of(article.text_sha256, version, oracle, reading),
+        request_hash=OracleLabel.request_hash_of(article.text_sha256, version, "", oracle, reading),
         response_model=oracle.model,
     )
 

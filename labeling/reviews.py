@@ -8,7 +8,8 @@ from django.utils import timezone
 
 from distillery_site.common.errors import BadInput
 from distillery_site.common.models import record
-from labeling.models import Article, FilterVersion, Oracle, OracleLabel, Review, ReviewTask
+from labeling.disagreements import Disagreement, disagreements
+from labeling.models import Article, FilterVersion, Oracle, Review, ReviewTask
 
 
 @transaction.atomic
@@ -22,38 +23,20 @@ def open_review(*, version: FilterVersion, article: Article, reason: str, detail
     return task
 
 
-def review_disagreements(*, version: FilterVersion, oracle: Oracle, limit: int = 10) -> list[ReviewTask]:
-    """Open a task for the articles on which the oracle's two readings differ most."""
-    differences = sorted(_differences(version, oracle), reverse=True)[:limit]
-    articles = Article.objects.in_bulk([article for _, article in differences])
+@transaction.atomic
+def review_disagreements(
+    *, version: FilterVersion, oracle: Oracle, other: Oracle | None = None, limit: int = 10
+) -> list[ReviewTask]:
+    """Open a task for the articles on which the oracle's readings differ most, or on which it and another oracle do."""
+    return send_disagreements(found=disagreements(version, oracle, other, limit))
+
+
+@transaction.atomic
+def send_disagreements(*, found: Sequence[Disagreement]) -> list[ReviewTask]:
     return [
-        open_review(
-            version=version,
-            article=articles[pk],
-            reason=ReviewTask.Reason.READINGS,
-            priority=difference,
-            detail=f"The oracle's two readings differ by {difference:.2f} on average over {len(version.keys)} dimensions.",
-        )
-        for difference, pk in differences
+        open_review(version=one.version, article=one.article, reason=one.reason, priority=one.mean, detail=one.detail)
+        for one in found
     ]
-
-
-def _differences(version: FilterVersion, oracle: Oracle) -> list[tuple[float, int]]:
-    """(mean absolute difference, article) of what was read twice."""
-    found = []
-    for article, first, second in repeat_pairs(version, oracle):
-        gaps = [abs(a - b) for a, b in zip(first, second, strict=True) if a is not None and b is not None]
-        if gaps:
-            found.append((sum(gaps) / len(gaps), article))
-    return found
-
-
-def repeat_pairs(version: FilterVersion, oracle: Oracle) -> list[tuple[int, list[float | None], list[float | None]]]:
-    """(article, scores of reading 1, scores of reading 2) for every article that this oracle read twice by this rubric."""
-    labels = OracleLabel.objects.filter(version=version, oracle=oracle).current()
-    first = dict(labels.filter(reading=1).values_list("article", "scores"))
-    second = labels.filter(reading=2).order_by("article").values_list("article", "scores")
-    return [(article, first[article], scores) for article, scores in second if article in first]
 
 
 @transaction.atomic

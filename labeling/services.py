@@ -26,7 +26,8 @@ from labeling.models import (
 from labeling.oracles import registry
 from labeling.packages import FilterPackage
 from labeling.prefilter import Rules, Verdict, judge
-from labeling.reviews import open_review, repeat_pairs, review_disagreements, submit_review
+from labeling.readings import readings_subset, repeat_pairs
+from labeling.reviews import open_review, review_disagreements, submit_review
 from labeling.runs import (
     EXTERNAL,
     cancel_labeling,
@@ -48,6 +49,7 @@ __all__ = [
     "import_package",
     "open_review",
     "pause_labeling",
+    "readings_subset",
     "repeat_pairs",
     "resume_labeling",
     "retry_failed",

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from distillery_site.common.runs import RunState
-from labeling.models import Article, Filter, FilterVersion, OracleLabel
+from labeling.models import Article, Filter, FilterVersion
 from scoring.models import Benchmark
 from scoring.reports import Rows, rows_of
 from training.models import Dataset, Kind, ModelVersion, Split
+from training.provenance import sources_of
 
 Report = dict[str, Any]
 
@@ -341,9 +342,11 @@ def _scores(rows: Rows, row: int, columns: list[int]) -> list[WorstScore]:
 
 def _reasons(dataset: Dataset, article_ids: Iterable[int]) -> dict[int, dict[str, str]]:
     """{article: {filter slug: the oracle's reasoning}} of the reading the data set was frozen from."""
-    recipe = dataset.recipe
-    labels = OracleLabel.objects.current().filter(oracle_id=recipe["oracle"], reading=recipe["reading"])
+    reading, wanted = dataset.recipe.get("reading", 1), list(article_ids)
     found: dict[int, dict[str, str]] = {}
-    for label in labels.filter(version__in=dataset.versions, article__in=list(article_ids)).select_related("version__filter"):
-        found.setdefault(label.article_id, {})[label.version.filter.slug] = label.reasoning
+    for version in dataset.versions:
+        for source in sources_of(dataset, version):
+            labels = source.found.filter(reading=reading, article__in=wanted)
+            for article, reasoning in labels.values_list("article", "reasoning"):
+                found.setdefault(article, {}).setdefault(version.filter.slug, reasoning)
     return found

@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillery_site.common.errors import Permanent
-from labeling.models import FilterVersion, Oracle
-from labeling.services import repeat_pairs
+from labeling.agreement import repeat_errors
+from labeling.models import FilterVersion
 from scoring.models import Benchmark
 from training.models import Dataset, ModelVersion, Split
+from training.provenance import sources_of
 from training.student import metrics
 from training.student.data import Output
 
@@ -87,23 +88,20 @@ def build(benchmark: Benchmark) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Readings:
-    """The oracle's two readings of the same articles under one filter version, [articles, dimensions]."""
+    """How far the oracle's readings of one article lie apart under one filter version, [articles, dimensions]."""
 
     keys: list[str]
-    first: Floats
-    second: Floats
+    apart: Floats
 
     @classmethod
     def of(cls, version: FilterVersion, dataset: Dataset) -> "_Readings":
-        oracle = Oracle.objects.get(pk=dataset.recipe["oracle"])
-        pairs = repeat_pairs(version=version, oracle=oracle)
-        first, second = ([pair[place] for pair in pairs] for place in (1, 2))
-        return cls(version.keys, _array(first, len(version.keys)), _array(second, len(version.keys)))
+        """Those of the data set's own sources, each against itself; labels of other prompts say nothing of them."""
+        found = [repeat_errors(source) for source in sources_of(dataset, version)]
+        return cls(version.keys, np.concatenate([np.empty((0, len(version.keys))), *found]))
 
     def repeat(self, keys: Sequence[str]) -> dict[str, Any] | None:
         """The repeat error over some dimensions: how far the oracle lies from itself."""
-        columns = [self.keys.index(key) for key in keys]
-        found = metrics.repeat_error(self.first[:, columns], self.second[:, columns])
+        found = metrics.bootstrap_mae(self.apart[:, [self.keys.index(key) for key in keys]])
         return {"mae": _number(found.value), "ci": _bounds(found), "n": found.n} if found.n else None
 
 

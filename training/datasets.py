@@ -6,34 +6,24 @@ The only bridge between tables and what a student reads.
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_slug
 from django.db import transaction
-from django.db.models import Count, F, QuerySet
 
 from distillery_site.common.errors import BadInput, Permanent
 from distillery_site.common.text import canonical_hash, text_hash
-from labeling.models import Article, FilterVersion, Oracle, OracleLabel
+from labeling.models import FilterVersion, Oracle
 from training.duplicates import cluster, count_across, shingles
 from training.models import Dataset, DatasetFilter, DatasetItem, Split
+from training.provenance import Made, count, drawn_notes, left_out
 from training.student.data import Corpus, Example, Output, write_corpus
+from training.targets import Row, Wanted, choose, listed, rows_of
 
 Fractions: TypeAlias = tuple[float, float, float]
-Targets: TypeAlias = tuple[float | None, ...]
 STAGES = 3  # as often as `freeze` calls on_stage
-
-
-@dataclass(frozen=True)
-class Row:
-    """One article on its way into a data set: as it is read, and its labels side by side."""
-
-    article_id: int
-    text: str
-    targets: Targets
 
 
 def freeze(
@@ -41,7 +31,10 @@ def freeze(
     name: str,
     versions: Sequence[FilterVersion],
     oracle: Oracle,
+    others: Sequence[Oracle] = (),
     reading: int = 1,
+    mean_of_readings: bool = False,
+    mix: bool = False,
     size: int | None = None,
     seed: int = 0,
     fractions: Fractions = (0.8, 0.1, 0.1),
@@ -51,18 +44,23 @@ def freeze(
 ) -> Dataset:
     """A data set of every article that `oracle` labelled under at least one of `versions`, or a seeded sample of `size`.
 
+    A target is one reading, or with `mean_of_readings` the mean of all there are. Labels of one filter come from one
+    rubric, oracle and prompt: the prompt that was used most. With `mix` they may come from several versions of a filter,
+    from `others` too and from every prompt, the first named first; recipe and notes then say how many came from where.
     Near-duplicates (Jaccard similarity of shingles ≥ `threshold`) are clustered first and the clusters are split,
     so no two lie in different splits. A version that did not label an article leaves its targets null.
     The same contents give the existing data set, under its own name. Raises BadInput with every problem found.
     """
-    _check(name, versions, size, fractions, threshold)
+    wanted = Wanted(versions, (oracle, *others), reading, mean_of_readings, mix)
+    _check(name, wanted, size, fractions, threshold)
     on_stage("reading the labels")
-    rows, notes = _labelled_rows(versions, oracle, reading)
+    rows, notes = _labelled_rows(wanted)
     rows = _sample(rows, size, seed, notes)
     on_stage("clustering near-duplicates")
     clusters = cluster([shingles(row.text) for row in rows], threshold)
     splits = split_by_cluster(clusters, fractions, seed)
     on_stage("writing and counting leaks")
+    made = Made.of(rows)
     recipe = {
         "seed": seed,
         "size": size,
@@ -70,32 +68,35 @@ def freeze(
         "near_duplicate_threshold": threshold,
         "oracle": oracle.pk,
         "oracle_identity": oracle.identity,
+        "oracles": [one.pk for one in wanted.oracles],
+        "versions": [f"{version.filter.slug}@{version.number}" for version in versions],
         "reading": reading,
+        "mean_of_readings": mean_of_readings,
+        "mix": mix,
+        "sources": made.sources,
+        "readings": made.readings,
     }
     draft = Dataset(
         name=name,
         recipe=recipe,
         view=versions[0].view,
-        notes=notes,
+        notes=[*made.notes(), *drawn_notes(rows), *notes],
         clusters=len(set(clusters)),
         created_by=actor,
-        fingerprint=_fingerprint(versions, rows, splits),
+        fingerprint=_fingerprint(wanted.leads, rows, splits, made),
     )
-    return _store(draft, versions, rows, clusters, splits)
+    return _store(draft, wanted.leads, rows, clusters, splits)
 
 
-def _check(name: str, versions: Sequence[FilterVersion], size: int | None, fractions: Fractions, threshold: float) -> None:
-    problems = []
+def _check(name: str, wanted: Wanted, size: int | None, fractions: Fractions, threshold: float) -> None:
+    problems = list(wanted.problems())
     try:
         validate_slug(name)
     except ValidationError:
         problems.append(f"{name!r} can't name a data set; use letters, digits, hyphens and underscores.")
-    if not versions:
-        problems.append("A data set needs at least one filter.")
-    if len({version.filter_id for version in versions}) < len(versions):
-        problems.append("A filter is named twice; a data set takes one version of each.")
-    if len({canonical_hash(version.view) for version in versions}) > 1:
-        problems.append(f"{_and(versions)} show their readers different parts of an article, so one student can't serve them.")
+    if len({canonical_hash(version.view) for version in wanted.versions}) > 1:
+        who = listed(wanted.versions)
+        problems.append(f"{who} show their readers different parts of an article, so one student can't serve them.")
     if size is not None and size < 1:
         problems.append("The size must be 1 or more.")
     if min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
@@ -106,73 +107,23 @@ def _check(name: str, versions: Sequence[FilterVersion], size: int | None, fract
         raise BadInput(*problems)
 
 
-def _labelled_rows(versions: Sequence[FilterVersion], oracle: Oracle, reading: int) -> tuple[list[Row], list[str]]:
-    """Rows in the order of (source, external id), so that a seed means the same in every database; and what was left out."""
-    labels = _labels(versions, oracle, reading)
-    if not labels:
-        raise BadInput(f"Nothing is labelled: no label of {oracle}, reading {reading}, for {_and(versions)} fits its article.")
-    rows, empty = [], 0
-    for article in Article.objects.filter(pk__in=labels).order_by("source", "external_id").iterator(500):
-        found = labels[article.pk]
-        targets = tuple(score for version in versions for score in found.get(version.pk, [None] * len(version.keys)))
-        if all(score is None for score in targets):
-            empty += 1
-        else:
-            rows.append(Row(article.pk, article.rendered(versions[0].view), targets))
-    return rows, _notes(versions, oracle, reading, labels, empty)
-
-
-def _fitting(versions: Sequence[FilterVersion]) -> QuerySet[OracleLabel]:
-    """Labels of the text as it is now, by the rubric as it is now."""
-    return OracleLabel.objects.current().filter(version__in=versions, rubric_hash=F("version__rubric_hash"))
-
-
-def _labels(versions: Sequence[FilterVersion], oracle: Oracle, reading: int) -> dict[int, dict[int, list[float | None]]]:
-    """article → version → scores."""
-    labels: defaultdict[int, dict[int, list[float | None]]] = defaultdict(dict)
-    found = _fitting(versions).filter(oracle=oracle, reading=reading)
-    for article, version, scores in found.values_list("article", "version", "scores"):
-        labels[article][version] = scores
-    return dict(labels)
-
-
-def _notes(
-    versions: Sequence[FilterVersion], oracle: Oracle, reading: int, labels: dict[int, dict[int, list[float | None]]], empty: int
-) -> list[str]:
-    everything = OracleLabel.objects.filter(version__in=versions)
-    ours = everything.filter(oracle=oracle)
-    stale = ours.filter(reading=reading).count() - sum(len(found) for found in labels.values())
-    others = everything.exclude(oracle=oracle).values_list("oracle__name").annotate(n=Count("pk")).order_by("oracle__name")
-    left_out = [
-        (Article.objects.count() - len(labels), "article", f"{oracle} has no label for the text as it is now"),
-        (empty, "article", "labelled without a single score"),
-        (stale, "label", "the article's text changed since"),
-        (ours.exclude(reading=reading).count(), "label", "another reading"),
-        *((n, "label", f"another oracle, {name}") for name, n in others),
-    ]
-    notes = [f"{_count(n, what)} left out: {why}." for n, what, why in left_out if n]
-    for version in versions:
-        missing = sum(version.pk not in found for found in labels.values())
-        if missing:
-            notes.append(f"{_count(missing, 'article')} not labelled for {version}: those targets are empty.")
-    return notes
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
-
-
-def _and(versions: Sequence[FilterVersion]) -> str:
-    return " and ".join(str(version) for version in versions)
+def _labelled_rows(wanted: Wanted) -> tuple[list[Row], list[str]]:
+    """The rows, and sentences about what was left out."""
+    chosen = choose(wanted)
+    if not chosen.articles:
+        which = "" if wanted.mean else f", reading {wanted.reading},"
+        raise BadInput(f"Nothing is labelled: no label of {wanted.who}{which} for {listed(wanted.versions)} fits its article.")
+    rows, empty = rows_of(chosen)
+    return rows, left_out(chosen, empty)
 
 
 def _sample(rows: list[Row], size: int | None, seed: int, notes: list[str]) -> list[Row]:
     if size is None or size >= len(rows):
         return rows
-    spare = _count(len(rows) - size, "labelled article")
+    spare = count(len(rows) - size, "labelled article")
     notes.append(f"{spare} left out: a random sample of {size:,} was asked for (seed {seed}).")
-    chosen = sorted(random.Random(seed).sample(range(len(rows)), size))  # noqa: S311
-    return [rows[place] for place in chosen]
+    drawn = sorted(random.Random(seed).sample(range(len(rows)), size))  # noqa: S311
+    return [rows[place] for place in drawn]
 
 
 def split_by_cluster(clusters: Sequence[int], fractions: Fractions, seed: int) -> list[Split]:
@@ -191,16 +142,16 @@ def split_by_cluster(clusters: Sequence[int], fractions: Fractions, seed: int) -
         for place in group:
             splits[place] = split
     if set(splits) != set(Split):
-        found = f"{_count(len(clusters), 'labelled article')} in {_count(len(groups), 'cluster')}"
+        found = f"{count(len(clusters), 'labelled article')} in {count(len(groups), 'cluster')}"
         raise BadInput(f"{found} can't fill three splits; label more.")
     return splits
 
 
-def _fingerprint(versions: Sequence[FilterVersion], rows: Sequence[Row], splits: Sequence[Split]) -> str:
-    """Hash of what a student could tell apart; names, primary keys and order of import don't count."""
+def _fingerprint(versions: Sequence[FilterVersion], rows: Sequence[Row], splits: Sequence[Split], made: Made) -> str:
+    """Hash of what a student could tell apart, and of what was mixed or averaged; names, keys and order don't count."""
     outputs = [[version.filter.slug, version.rubric_hash, key] for version in versions for key in version.keys]
     contents = sorted([text_hash(row.text), split.value, repr(row.targets)] for row, split in zip(rows, splits, strict=True))
-    return canonical_hash({"outputs": outputs, "view": versions[0].view, "rows": contents})
+    return canonical_hash({"outputs": outputs, "view": versions[0].view, "rows": contents, **made.identity})
 
 
 @transaction.atomic
@@ -223,6 +174,7 @@ def _store(
             split=split,
             cluster=number,
             targets=list(row.targets),
+            sampling_weight=row.sampling_weight,
             text_sha256=text_hash(row.text),
         )
         for row, number, split in zip(rows, clusters, splits, strict=True)
@@ -255,7 +207,7 @@ def _items(dataset: Dataset, *splits: str) -> Iterator[tuple[DatasetItem, str]]:
         else:
             changed.append(str(item.article)[:80])
     if changed:
-        found = f"{_count(len(changed), 'article')} changed since {dataset} was frozen, such as “{changed[0]}”"
+        found = f"{count(len(changed), 'article')} changed since {dataset} was frozen, such as “{changed[0]}”"
         raise Permanent(f"{found}; freeze a new data set.")
 
 

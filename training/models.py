@@ -29,7 +29,9 @@ class Dataset(models.Model):
     """A frozen choice of articles, targets and splits; its fingerprint says exactly which."""
 
     name = models.SlugField(max_length=80, unique=True)
-    recipe = models.JSONField(help_text="{seed, size, fractions, oracle, reading, near_duplicate_threshold}.")
+    recipe = models.JSONField(
+        help_text="{seed, size, fractions, near_duplicate_threshold, oracles, reading, mean_of_readings, mix, sources, readings}."
+    )
     view = models.JSONField(help_text="The article view that all its filters share.")
     fingerprint = models.CharField(max_length=64, unique=True)
     leakage = models.PositiveIntegerField(default=0, help_text="Near-duplicate pairs whose articles lie in different splits.")
@@ -74,7 +76,10 @@ class DatasetItem(models.Model):
     split = models.CharField(max_length=5, choices=Split)
     cluster = models.PositiveIntegerField()
     targets = ArrayField(models.FloatField(null=True))
-    weight = models.FloatField(default=1.0)
+    weight = models.FloatField(default=1.0, help_text="How much it counts in training.")
+    sampling_weight = models.FloatField(
+        default=1.0, help_text="One over the chance that its article was drawn; for figures, not for training."
+    )
     text_sha256 = models.CharField(max_length=64)
 
     class Meta:

@@ -33,7 +33,7 @@ def judge(article: Article, version: Any, scores: list[float | None], reading: i
         reasoning="Because of the water.",
         text_sha256=article.text_sha256,
         rubric_hash=version.rubric_hash,
-        request_hash=OracleLabel.request_hash_of(article.text_sha256, version, oracle, reading),
+        request_hash=OracleLabel.request_hash_of(article.text_sha256, version, "", oracle, reading),
     )
 
 

@@ -8,7 +8,7 @@ from distillery_site.common.errors import BadInput
 from distillery_site.common.models import AuditEntry
 from labeling import services
 from labeling.models import Article, FilterVersion, Oracle, Review, ReviewTask
-from tests.labeling import world
+from tests.labeling import judges, world
 
 Reason = ReviewTask.Reason
 
@@ -55,9 +55,33 @@ def test_a_closed_task_does_not_stand_in_the_way_of_a_new_one(task: ReviewTask, 
 
 def test_the_articles_on_which_the_oracle_contradicts_itself_come_first(version: FilterVersion, oracle: Oracle):
     tasks = services.review_disagreements(version=version, oracle=oracle, limit=2)
-    assert [task.article.external_id for task in tasks] == ["3", "2"]
-    assert tasks[0].detail == "The oracle's two readings differ by 1.50 on average over 2 dimensions."
+    assert [(task.article.external_id, task.reason) for task in tasks] == [("3", Reason.READINGS), ("2", Reason.READINGS)]
+    assert tasks[0].detail == (
+        "Reading 2 is 3.0 above reading 1 on Bad; someone's readings differ by 1.50 on average over 2 dimensions."
+    )
     assert services.review_disagreements(version=version, oracle=oracle, limit=2) == tasks
+
+
+def test_of_three_readings_the_two_furthest_apart_count(version: FilterVersion, oracle: Oracle):
+    rows = [{"id": "1", "scores": {"good": 5, "bad": 9}}]
+    services.import_external_labels(version=version, oracle=oracle, source="desk", rows=rows, reading=3)
+    first = services.review_disagreements(version=version, oracle=oracle)[0]
+    assert (first.article.external_id, first.priority) == ("1", 4.5)
+    assert first.detail.startswith("Reading 3 is 9.0 above reading 1 on Bad;")
+
+
+def test_two_oracles_disagreements_name_who_gives_how_much_more_on_what(version: FilterVersion, oracle: Oracle):
+    other = judges.oracle("Gemini")
+    said = {"0": (5, None), "1": (2, 1), "2": (5, 0), "7": (0, 0)}
+    judges.says(other, version, [(story, said[story.external_id]) for story in world.articles(8) if story.external_id in said])
+    (task,) = services.review_disagreements(version=version, oracle=oracle, other=other)
+    assert (task.article.external_id, task.reason, task.priority) == ("1", Reason.ORACLES, 2.0)
+    assert task.detail == "someone is 3.0 above Gemini on Good; they differ by 2.00 on average over 2 dimensions."
+
+
+def test_articles_on_which_all_agree_are_no_disagreement(version: FilterVersion, oracle: Oracle):
+    assert len(services.review_disagreements(version=version, oracle=oracle)) == 3
+    assert services.review_disagreements(version=version, oracle=judges.oracle("Nobody")) == []
 
 
 @pytest.mark.parametrize(

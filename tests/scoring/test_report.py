@@ -8,6 +8,7 @@ import pytest
 from scoring import reports
 from scoring.reports import ENOUGH_HIGH_SCORES, Rows
 from scoring.services import run_benchmark, start_benchmark
+from tests.training import world as newsroom
 from training.student.data import Output
 
 
@@ -88,6 +89,14 @@ def test_a_filters_error_is_the_mean_over_its_dimensions(done):
     assert (found["version"], found["n"]) == (1, 16)
 
 
+def test_readings_in_other_words_are_no_repeat_error(done, uplifting, oracle):
+    stories = [label.article for label in uplifting.labels.filter(reading=2).select_related("article")]
+    for story in stories[:3]:
+        for reading, score in ((1, 0), (2, 9)):
+            newsroom.label(story, uplifting, oracle, [score, score], reading=reading, prompt="joint")
+    assert reports.build(done)["outputs"][0]["repeat"]["mae"] == 0.5
+
+
 def test_without_a_second_reading_there_is_no_repeat_error(done, uplifting):
     uplifting.labels.filter(reading=2).delete()
     assert reports.build(done)["outputs"][0]["repeat"] is None
@@ -114,7 +123,7 @@ def test_intervals_for_a_whole_filter_take_less_than_two_seconds():
     rng = np.random.default_rng(1)
     truth = rng.uniform(0, 10, (400, 14))
     rows = Rows([Output("f", 1, f"d{n}") for n in range(14)], list(range(400)), truth, truth + rng.normal(size=truth.shape))
-    readings = reports._Readings([f"d{n}" for n in range(14)], truth[:96], truth[:96] + 0.2)
+    readings = reports._Readings([f"d{n}" for n in range(14)], np.full((96, 14), 0.2))
     start = time.process_time()
     for column in range(14):
         reports._output(rows, column, 5.0, readings)

@@ -51,7 +51,13 @@ def article(text: str, title: str = "") -> Article:
 
 
 def label(
-    story: Article, version: FilterVersion, oracle: Oracle, scores: Sequence[float | None], reading: int = 1
+    story: Article,
+    version: FilterVersion,
+    oracle: Oracle,
+    scores: Sequence[float | None],
+    reading: int = 1,
+    prompt: str = "",
+    **more: Any,
 ) -> OracleLabel:
     return OracleLabel.objects.create(
         version=version,
@@ -61,7 +67,9 @@ def label(
         scores=list(scores),
         text_sha256=story.text_sha256,
         rubric_hash=version.rubric_hash,
-        request_hash=OracleLabel.request_hash_of(story.text_sha256, version, oracle, reading),
+        prompt_hash=prompt,
+        request_hash=OracleLabel.request_hash_of(story.text_sha256, version, prompt, oracle, reading),
+        **more,
     )
 
 

@@ -109,12 +109,6 @@ def test_the_mae_of_a_filter_is_the_mean_of_its_dimensions() -> None:
     assert math.isnan(metrics.mean_of_columns(np.full((2, 2), np.nan)))
 
 
-def test_the_repeat_error_is_the_mean_difference_of_two_readings() -> None:
-    found = metrics.repeat_error([[1, 2], [3, np.nan]], [[2, 2], [3, 9]])
-    assert found.value == pytest.approx((0.5 + 0.0) / 2) and found.n == 2
-    assert found.low <= found.value <= found.high
-
-
 def test_nothing_known_gives_no_figure_and_no_warning(recwarn: pytest.WarningsRecorder) -> None:
     empty = metrics.bootstrap_mae(np.empty((0, 2)))
     unknown = metrics.bootstrap_mae(np.full(4, np.nan))

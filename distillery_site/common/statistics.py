@@ -1,0 +1,185 @@
+"""How alike two or more readings are, and how sure that figure is. NumPy only; NaN means null and is left out.
+
+Rows are articles, and intervals are 95 % percentile bootstraps over articles (Efron 1979): whatever was said of one
+article is drawn together, so readings and dimensions of one article never count as independent.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+DRAWS, LEVEL = 2000, 0.95
+_BLOCK = 4_000_000  # resampling counts held at once: 32 MB
+_NOTHING = 1e-9  # a mean square below this share of the squares is rounding
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate, its confidence bounds, and the number of rows behind it."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def pair(first: ArrayLike, second: ArrayLike) -> tuple[Floats, Floats]:
+    """Both as flat arrays, rows with a NaN in either left out."""
+    y = np.asarray(first, dtype=np.float64).ravel()
+    p = np.broadcast_to(np.asarray(second, dtype=np.float64), np.shape(first)).ravel()
+    keep = ~(np.isnan(y) | np.isnan(p))
+    return y[keep], p[keep]
+
+
+def pearson(first: ArrayLike, second: ArrayLike) -> float:
+    """Product-moment correlation (Pearson 1895); NaN where either side doesn't vary."""
+    y, p = pair(first, second)
+    if y.size < 2:
+        return float("nan")
+    y, p = y - y.mean(), p - p.mean()
+    y_size, p_size = float(np.sqrt(y @ y)), float(np.sqrt(p @ p))
+    if y_size < 1e-12 or p_size < 1e-12:
+        return float("nan")
+    return float(np.clip((y / y_size) @ (p / p_size), -1.0, 1.0))
+
+
+def ranks(values: ArrayLike) -> Floats:
+    """Ranks from 1; equal values share the mean of their ranks ("fractional" ranking, Kendall 1945)."""
+    flat = np.asarray(values, dtype=np.float64).ravel()
+    _, inverse, counts = np.unique(flat, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    shared: Floats = (last - (counts - 1) / 2.0)[inverse]
+    return shared
+
+
+def spearman(first: ArrayLike, second: ArrayLike) -> float:
+    """Pearson correlation of the fractional ranks (Spearman 1904)."""
+    y, p = pair(first, second)
+    return pearson(ranks(y), ranks(p))
+
+
+def icc(scores: ArrayLike) -> float:
+    """ICC(A,1) of [articles, raters]: `icc_interval` without its interval."""
+    return float(_icc(_icc_parts(as_columns(scores)).sum(axis=0, keepdims=True))[0])
+
+
+def icc_interval(scores: ArrayLike, *, seed: int = 0, draws: int = DRAWS, level: float = LEVEL) -> Interval:
+    """ICC(A,1): two-way random effects, absolute agreement, a single rater. `scores`: [articles, raters].
+
+    McGraw & Wong (1996), "Forming inferences about some intraclass correlation coefficients", table 4; it is the
+    ICC(2,1) of Shrout & Fleiss (1979). 1 is perfect agreement, 0 none beyond chance; a constant shift between raters
+    lowers it. Only articles that all raters scored count; NaN where the scores don't vary at all.
+    """
+    parts = _icc_parts(as_columns(scores))
+    value = float(_icc(parts.sum(axis=0, keepdims=True))[0])
+    return interval(value, _icc(resampled_sums(parts, seed=seed, draws=draws)), int(parts[:, 0].sum()), level)
+
+
+def _icc_parts(scores: Floats) -> Floats:
+    """[articles, 3 + raters] whose column sums hold all that the mean squares need; zeros where a score is missing."""
+    whole = np.isfinite(scores).all(axis=1, keepdims=True)
+    x = np.where(whole, scores, 0.0)
+    return np.hstack([whole, (x**2).sum(axis=1, keepdims=True), x.sum(axis=1, keepdims=True) ** 2, x])
+
+
+def _icc(sums: Floats) -> Floats:
+    """(MSR − MSE) / (MSR + (k − 1) MSE + k (MSC − MSE) / n) for each row of sums; NaN where nothing varies."""
+    n, squares, row_squares, columns = sums[:, 0], sums[:, 1], sums[:, 2], sums[:, 3:]
+    k = columns.shape[1]
+    enough = n >= 2
+    n = np.where(enough, n, 2.0)
+    centre = columns.sum(axis=1) ** 2 / (n * k)
+    rows, raters = row_squares / k - centre, (columns**2).sum(axis=1) / n - centre
+    error = squares - centre - rows - raters
+    msr, msc, mse = rows / (n - 1), raters / (k - 1), error / ((n - 1) * (k - 1))
+    below = msr + (k - 1) * mse + k / n * (msc - mse)
+    varies = enough & (np.abs(below) > _NOTHING * np.maximum(squares, 1.0))
+    found: Floats = np.divide(msr - mse, below, out=np.full(len(sums), np.nan), where=varies)
+    return found
+
+
+def krippendorff_alpha(scores: ArrayLike) -> float:
+    """Krippendorff's alpha for interval data. `scores`: [articles, raters], NaN where a rater gave none.
+
+    1 − observed / expected squared difference (Krippendorff 2011, "Computing Krippendorff's alpha-reliability"); it
+    takes every article with at least two scores. NaN where the scores don't vary at all.
+    """
+    x = as_columns(scores)
+    given = (~np.isnan(x)).sum(axis=1)
+    x, given = x[given >= 2], given[given >= 2]
+    if not len(x):
+        return float("nan")
+    n = float(given.sum())
+    total, squares = np.nansum(x, axis=1), np.nansum(x**2, axis=1)
+    observed = float(np.sum((given * squares - total**2) / (given - 1))) / n
+    expected = (n * float(squares.sum()) - float(total.sum()) ** 2) / (n * (n - 1))
+    return 1.0 - observed / expected if expected > _NOTHING else float("nan")
+
+
+def mean_of_columns(values: ArrayLike) -> float:
+    """The mean over columns of each column's mean: a filter's MAE is the mean of its dimensions' MAEs."""
+    columns = as_columns(values)
+    known = ~np.isnan(columns)
+    filled = known.any(axis=0)
+    if not filled.any():
+        return float("nan")
+    return float(np.mean(np.where(known, columns, 0.0).sum(axis=0)[filled] / known.sum(axis=0)[filled]))
+
+
+def bootstrap_mean(values: ArrayLike, *, seed: int = 0, draws: int = DRAWS, level: float = LEVEL) -> Interval:
+    """`mean_of_columns` with its interval, whole rows resampled. `values`: [n] or [n, columns]."""
+    columns = as_columns(values)
+    return interval(mean_of_columns(columns), resampled_means(columns, seed, draws), known_rows(columns), level)
+
+
+def as_columns(values: ArrayLike) -> Floats:
+    columns = np.asarray(values, dtype=np.float64)
+    return columns[:, None] if columns.ndim == 1 else columns
+
+
+def known_rows(columns: Floats) -> int:
+    """Rows with anything in them."""
+    return int((~np.isnan(columns)).any(axis=1).sum())
+
+
+def resampled_means(columns: Floats, seed: int, draws: int) -> Floats:
+    """`mean_of_columns` of `draws` resamples of the rows; the same seed and n give the same rows, hence pairing."""
+    width = columns.shape[1]
+    known = ~np.isnan(columns)
+    both = resampled_sums(np.hstack([np.where(known, columns, 0.0), known]), seed=seed, draws=draws)
+    sums, sizes = both[:, :width], both[:, width:]
+    means = np.divide(sums, sizes, out=np.zeros_like(sums), where=sizes > 0)
+    used = (sizes > 0).sum(axis=1)
+    found: Floats = np.divide(means.sum(axis=1), used, out=np.full(draws, np.nan), where=used > 0)
+    return found
+
+
+def resampled_sums(columns: Floats, *, seed: int = 0, draws: int = DRAWS) -> Floats:
+    """[draws, columns]: the sums over each of `draws` resamples of the rows."""
+    n = len(columns)
+    if n == 0:
+        return np.zeros((draws, columns.shape[1]))
+    block = max(1, _BLOCK // n)
+    cuts = range(0, draws, block)
+    return np.concatenate([_weights(n, seed, cut, min(block, draws - cut)) @ columns for cut in cuts])
+
+
+@lru_cache(maxsize=2)
+def _weights(n: int, seed: int, start: int, draws: int) -> Floats:
+    """[draws, n]: how often each row is drawn. Kept: every figure of a report resamples the same rows."""
+    drawn = np.random.default_rng((seed, start)).integers(0, n, size=(draws, n), dtype=np.int32)
+    places = drawn + (np.arange(draws, dtype=np.int32) * n)[:, None]
+    return np.bincount(places.ravel(), minlength=draws * n).reshape(draws, n).astype(np.float64)
+
+
+def interval(value: float, samples: Floats, n: int, level: float = LEVEL) -> Interval:
+    """The percentile interval of an estimate's resampled values."""
+    samples = samples[~np.isnan(samples)]
+    if not samples.size or np.isnan(value):
+        return Interval(value, float("nan"), float("nan"), n)
+    tail = (1.0 - level) / 2.0
+    low, high = np.quantile(samples, [tail, 1.0 - tail])
+    return Interval(value, float(low), float(high), n)
