@@ -6,18 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 
 from labeling import services
 from labeling.article_files import read_rows
-from labeling.current import latest_policy
-from labeling.models import Filter, FilterVersion, LabelingRun
-from labeling.oracles import registry
+from labeling.models import Filter, FilterVersion
 
 MAX_UPLOAD = 32 * 1024 * 1024
 CANT_SAY = "none"
-PROVIDERS = [(name, f"{name} ({'paid' if provider.paid else 'free'})") for name, provider in registry.PROVIDERS.items()]
 
 
 class FilterField(forms.ModelChoiceField):
@@ -39,53 +35,6 @@ class BudgetForm(forms.Form):
         label="Cap in USD",
         error_messages={"invalid": "The cap must be an amount in dollars, such as 5."},
     )
-
-
-class LabelForm(BudgetForm):
-    """What a labelling run needs: a filter, an oracle, how many articles, which reading, and a cap for paid oracles."""
-
-    filter = FilterField(empty_label=None)
-    oracle = forms.ChoiceField(choices=PROVIDERS)
-    model = forms.CharField(required=False, max_length=120, help_text="Empty: the provider's usual one.")
-    size = forms.IntegerField(
-        min_value=1,
-        required=False,
-        label="How many articles",
-        help_text="Empty: all that passed the prefilter.",
-    )
-    seed = forms.IntegerField(min_value=0, initial=0, help_text="The same seed draws the same articles.")
-    reading = forms.IntegerField(min_value=1, max_value=9, initial=1, help_text="2 asks again about articles it has read once.")
-    field_order = ["filter", "oracle", "model", "size", "seed", "reading", "budget_usd"]
-
-    def __init__(self, *args: Any, **kwargs: Any):
-        super().__init__(*args, **kwargs)
-        self.fields["budget_usd"].help_text = "A paid oracle stops before it could pass this. The recorded one is free."
-
-    def clean_oracle(self) -> str:
-        provider = self.cleaned_data["oracle"]
-        if provider == "anthropic" and not settings.ANTHROPIC_API_KEY:
-            raise forms.ValidationError("Set ANTHROPIC_API_KEY for the label worker first; without it no question can be sent.")
-        return provider
-
-    def start(self, *, actor: Any) -> LabelingRun:
-        """The queued run; raises BadInput with a sentence."""
-        values = self.cleaned_data
-        version, reading = values["filter"].latest, values["reading"]
-        oracle = services.get_oracle(provider=values["oracle"], model=values["model"])
-        articles = services.sample_articles(
-            policy=latest_policy(version),
-            size=values["size"],
-            seed=values["seed"],
-            read_by=oracle if reading > 1 else None,
-        )
-        return services.start_labeling(
-            version=version,
-            oracle=oracle,
-            articles=articles,
-            reading=reading,
-            budget_usd=values["budget_usd"],
-            actor=actor,
-        )
 
 
 class ImportForm(forms.Form):

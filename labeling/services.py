@@ -47,6 +47,8 @@ __all__ = [
     "import_articles",
     "import_external_labels",
     "import_package",
+    "keep_oracle",
+    "name_oracle",
     "open_review",
     "pause_labeling",
     "readings_subset",
@@ -137,10 +139,10 @@ def sample_articles(*, policy: Policy, size: int | None = None, seed: int = 0, r
     return found if size is None else sorted(draw.sample(found, min(size, len(found))))
 
 
-def get_oracle(
+def name_oracle(
     *, provider: str, model: str = "", params: dict[str, Any] | None = None, name: str = "", about: str = ""
 ) -> Oracle:
-    """The oracle of this identity, made when it is new; provider "external" names one that was asked elsewhere."""
+    """The oracle of this identity, as a row that is stored only where it was before; provider "external" was asked elsewhere."""
     if provider == EXTERNAL:
         if not model.strip():
             raise BadInput("Name the oracle that gave these scores.")
@@ -151,5 +153,19 @@ def get_oracle(
     values = {**defaults, **(params or {})}
     if provider == recordings.PROVIDER:
         name, about = name or recordings.NAME, about or recordings.ABOUT
-    row = {"provider": provider, "model": model, "params": values, "name": (name or model)[:120], "about": about}
-    return Oracle.objects.get_or_create(identity=Oracle.identity_of(provider, model, values), defaults=row)[0]
+    identity = Oracle.identity_of(provider, model, values)
+    row = Oracle(provider=provider, model=model, params=values, name=(name or model)[:120], about=about, identity=identity)
+    return Oracle.objects.filter(identity=identity).first() or row
+
+
+def keep_oracle(oracle: Oracle) -> Oracle:
+    """The stored row of this identity, made when it is new."""
+    row = {name: getattr(oracle, name) for name in ("provider", "model", "params", "name", "about")}
+    return oracle if oracle.pk else Oracle.objects.get_or_create(identity=oracle.identity, defaults=row)[0]
+
+
+def get_oracle(
+    *, provider: str, model: str = "", params: dict[str, Any] | None = None, name: str = "", about: str = ""
+) -> Oracle:
+    """The stored oracle of this identity, made when it is new."""
+    return keep_oracle(name_oracle(provider=provider, model=model, params=params, name=name, about=about))

@@ -26,6 +26,7 @@ from django.conf import settings
 from distillery_site.common.errors import BadInput, Permanent
 from labeling import sampled
 from labeling.models import Article, LabelingRun, OracleLabel
+from labeling.plans import Plan, plan, refused
 from labeling.services import start_labeling
 from training.child import Child
 from training.services import child_environment
@@ -33,7 +34,7 @@ from training.services import child_environment
 SCREENED = 20_000  # ten seconds of a processor; a random part of a larger pool says as much
 HOLDOUT = 0.2
 FEWEST = 20  # labels to learn from
-SMALLEST = 20
+SMALLEST, USUAL_SIZE = 20, 500
 SCREEN_SECONDS = 300.0
 TICK_SECONDS = 0.2
 CHUNK = 500
@@ -56,22 +57,17 @@ class Draw:
         return sorted(self.holdout | self.picked)
 
 
-def enrich(
+def start_enriched(
     *,
     pilot: LabelingRun,
-    size: int,
-    seed: int = 0,
-    mode: str = "direct",
+    drawn: Draw,
+    mode: str = LabelingRun.Mode.DIRECT,
     budget_usd: Decimal | None = None,
     plan: dict[str, Any] | None = None,
     agreed: bool = False,
     actor: Any = None,
 ) -> LabelingRun:
-    """A queued run of the pilot's oracle and rubrics over `size` new articles, most of them likely to score high.
-
-    Raises BadInput where there is nothing to learn from or to choose among; Permanent when the student failed.
-    """
-    drawn = draw(pilot=pilot, size=size, seed=seed)
+    """A queued run of the pilot's oracle and rubrics over what was drawn. The door sends its tasks."""
     return start_labeling(
         version=pilot.version,
         also=pilot.versions[1:],
@@ -89,6 +85,17 @@ def enrich(
     )
 
 
+def plan_enriched(*, pilot: LabelingRun, size: int, mode: str = LabelingRun.Mode.DIRECT) -> Plan:
+    """As for random articles of the pool: which ones they will be makes no difference to the price."""
+    pool = pool_of(pilot)
+    try:
+        _check(pilot, size, len(pool), len(_labels(pilot)))
+    except BadInput as error:
+        return refused(pilot.version, pilot.oracle, error.problems)
+    articles = random.Random(0).sample(pool, size)  # noqa: S311 (must be repeatable, not secret)
+    return plan(version=pilot.version, oracle=pilot.oracle, articles=articles, also=pilot.versions[1:], mode=mode)
+
+
 def pool_of(pilot: LabelingRun) -> list[int]:
     """Articles that passed the newest policy and that this oracle has not read, in the order of their keys."""
     policy = pilot.version.policies.latest("number")
@@ -98,6 +105,7 @@ def pool_of(pilot: LabelingRun) -> list[int]:
 
 
 def draw(*, pilot: LabelingRun, size: int, seed: int = 0) -> Draw:
+    """Raises BadInput where there is nothing to learn from or to choose among; Permanent when the student failed."""
     pool, labels = pool_of(pilot), _labels(pilot)
     _check(pilot, size, len(pool), len(labels))
     chance = random.Random(seed)  # noqa: S311 (must be repeatable, not secret)

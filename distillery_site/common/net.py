@@ -32,6 +32,15 @@ def check_outbound(url: str, allow: Collection[str] = ()) -> str:
     return url
 
 
+def stays_here(url: str) -> bool:
+    """Whether this address is this machine's own loopback, so that nothing sent there leaves."""
+    host = urlsplit(url).hostname
+    try:
+        return host is not None and all(address.is_loopback for address in _resolve(host))
+    except Transient:
+        return False
+
+
 def _resolve(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)

@@ -1,0 +1,81 @@
+"""Starting a labelling run: first its plan, then a cap, a yes, and off it goes."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from distillery_site.common.errors import BadInput
+from labeling.current import current_filter
+from labeling.label_form import LabelForm, cap_to_show, initial_of, sealed
+from labeling.models import LabelingRun, OracleLabel
+from labeling.plans import Plan
+from labeling.tasks import send
+from labeling.wanted import Kind, Wanted
+
+PILOTS = 3
+STALE = "The choices or the articles changed since this plan was made; look at it again."
+
+
+def labeling_new(request: HttpRequest) -> HttpResponse:
+    if request.method != "POST":
+        return render(request, "labeling/run_new.html", _page(request, LabelForm(initial=_initial(request))))
+    form = LabelForm(request.POST)
+    if not form.is_valid():
+        return _show(request, form, status=400)
+    try:
+        wanted = form.wanted()
+        if "start" in request.POST:
+            return _start(request, form, wanted)
+        return _show(request, form, wanted, wanted.plan())
+    except BadInput as error:
+        form.add_error(None, error.problems)
+        return _show(request, form, status=400)
+
+
+def _start(request: HttpRequest, form: LabelForm, wanted: Wanted) -> HttpResponse:
+    plan = form.looked_at(wanted)
+    if plan is None:
+        form.add_error(None, STALE)
+        return _show(request, form, wanted, wanted.plan(), status=400)
+    values = form.cleaned_data
+    if plan["departure"]["asks"] and not values["agree"]:
+        form.add_error("agree", "Nothing is sent before you agree to it.")
+    if plan["worst_usd"] and not values["budget_usd"]:
+        form.add_error("budget_usd", "Give a cap in USD: the run stops before it could pass it.")
+    if form.errors:
+        return _show(request, form, wanted, wanted.plan(), status=400)
+    run = wanted.start(planned=plan, budget_usd=values["budget_usd"], agreed=values["agree"], actor=request.user)
+    send(run)
+    return redirect("labeling_run", run.pk)
+
+
+def _initial(request: HttpRequest) -> dict[str, Any]:
+    """From a run that this one follows (?run=12), or the filter in hand, with a pilot first."""
+    number = request.GET.get("run", "")
+    before = LabelingRun.objects.filter(pk=int(number)).first() if number.isascii() and number.isdigit() else None
+    if before is not None:
+        return {**initial_of(before), **({"mode": "batch"} if request.GET.get("mode") == "batch" else {})}
+    filter_ = current_filter(request)
+    begun = OracleLabel.objects.filter(version__filter=filter_).exists()
+    return {"filter": filter_, "draw": "all" if begun else "pilot"}
+
+
+def _show(
+    request: HttpRequest, form: LabelForm, wanted: Wanted | None = None, plan: Plan | None = None, status: int = 200
+) -> HttpResponse:
+    """The plan alone where htmx asked for it (which shows only what came with 200), else the whole page."""
+    context = {"form": form, **(_planned(request, form, wanted, plan) if wanted and plan else {})}
+    if request.htmx and "start" not in request.POST:  # type: ignore[attr-defined]
+        return render(request, "labeling/_plan.html", context)
+    return render(request, "labeling/run_new.html", {**_page(request, form), **context}, status=status)
+
+
+def _planned(request: HttpRequest, form: LabelForm, wanted: Wanted, plan: Plan) -> dict[str, Any]:
+    cap = cap_to_show(plan, form.cleaned_data.get("budget_usd"), request.POST.get("suggested", ""))
+    return {"plan": plan, "cap": cap, "sealed": "" if plan.refusals else sealed(wanted, plan)}
+
+
+def _page(request: HttpRequest, form: LabelForm) -> dict[str, Any]:
+    pilots = LabelingRun.objects.filter(version__filter=current_filter(request), kind=Kind.PILOT, state="done").newest()
+    return {"form": form, "pilots": pilots.select_related("oracle")[:PILOTS]}
