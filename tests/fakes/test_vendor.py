@@ -1,5 +1,6 @@
 """The fake vendor itself: each API through its real SDK, limits, batches, and a ledger that knows what was read."""
 
+import io
 import json
 import socket
 import time
@@ -269,6 +270,19 @@ def test_a_gemini_batch_carries_its_results_by_key(server: FakeVendor, gemini: g
     assert batch.state is types.JobState.JOB_STATE_SUCCEEDED
     kinds = {response.metadata["key"]: response.error is None for response in batch.dest.inlined_responses}
     assert kinds == {"a": True, "b": False} and settled(server) == [True]
+
+
+def test_a_gemini_batch_may_be_a_file(server: FakeVendor, gemini: genai.Client):
+    server.fault("errored", marker="is errored")
+    form = {"responseMimeType": "application/json", "responseJsonSchema": PART}
+    texts = {"a": "fine", "b": "is errored"}
+    requests = {key: {"contents": [{"parts": [{"text": user(texts[key])}]}], "generationConfig": form} for key in texts}
+    data = io.BytesIO("\n".join(json.dumps({"key": key, "request": requests[key]}) for key in texts).encode())
+    file = gemini.files.upload(file=data, config=types.UploadFileConfig(mime_type="jsonl"))
+    batch = gemini.batches.get(name=gemini.batches.create(model=GEMINI, src=file.name).name)
+    lines = gemini.files.download(file=batch.dest.file_name).splitlines()
+    results = {line["key"]: "response" in line for line in map(json.loads, lines)}
+    assert results == {"a": True, "b": False} and [entry.custom_id for entry in server.ledger] == ["a"]
 
 
 def test_a_storm_strikes_its_share_of_the_articles_and_the_same_ones_each_time(server: FakeVendor):

@@ -1,5 +1,6 @@
-"""Gemini's batches, with their requests inline and their results in the reply that says they are done."""
+"""Gemini's batches, with requests and results in files, or inline in the calls that make the batch and look at it."""
 
+import json
 import re
 from datetime import UTC, datetime
 from re import Match
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tests.fakes.vendor.batches import Batch, Batches, Item, Outcome
 from tests.fakes.vendor.core import Core, Refused, Route, body_of, reply_json
 from tests.fakes.vendor.gemini_checks import asked_for, check_key, check_model, no_unknown
+from tests.fakes.vendor.gemini_files import RESULTS, GeminiFiles
 from tests.fakes.vendor.http import Reply, Request
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ class GeminiBatches:
             ("GET", re.compile(PATH + r"/([^/:]+)"), self._get),
             ("POST", re.compile(PATH + r"/([^/:]+):cancel"), self._cancel),
         ]
+        self._files = GeminiFiles(core, self.batches)
+        self.routes += self._files.routes
 
     async def _create(self, request: Request, found: Match[str]) -> Reply:
         check_key(request)
@@ -38,10 +42,12 @@ class GeminiBatches:
         body = body_of(request)
         no_unknown(body, {"batch"})
         no_unknown(body["batch"], {"displayName", "inputConfig", "priority"}, "batch")
-        items = [_item(inlined, found[1]) for inlined in body["batch"]["inputConfig"]["requests"]["requests"]]
+        source = body["batch"]["inputConfig"]
+        in_file = "fileName" in source
+        items = _lines(self._files.content(source["fileName"]), found[1]) if in_file else _inlined(source, found[1])
         name, polls = body["batch"].get("displayName", ""), self._core.state.polls
-        batch = Batch(self._core.new_id(), "gemini", found[1], name, len(items), polls)
-        trouble = self.batches.create(batch, items, self._word)
+        batch = Batch(self._core.new_id(), "gemini", found[1], name, len(items), polls, extra={"file": in_file})
+        trouble = self.batches.create(batch, items, self._word_line if in_file else self._word)
         reply = reply_json(self._words(batch))
         reply.drop = "before" if trouble in ("drop", "lost_submit") else ""
         return reply
@@ -58,10 +64,10 @@ class GeminiBatches:
     async def _get(self, request: Request, found: Match[str]) -> Reply:
         check_key(request)
         batch = self._known(found[1])
-        trouble = self.batches.troubled("poll_") or self.batches.troubled("results_")
+        trouble = self.batches.troubled("poll_")
         self.batches.look(batch)
         reply = reply_json(self._words(batch))
-        if batch.ended and not batch.fate:
+        if batch.ended and not batch.fate and not batch.extra["file"]:
             reply.body = self._with_results(reply.body, batch)
             reply.entries = [result.entry for result in batch.results if result.entry]
         reply.drop = trouble
@@ -69,7 +75,8 @@ class GeminiBatches:
 
     async def _cancel(self, request: Request, found: Match[str]) -> Reply:
         check_key(request)
-        self.batches.cancel(self._known(found[1]), self._word)
+        batch = self._known(found[1])
+        self.batches.cancel(batch, self._word_line if batch.extra["file"] else self._word)
         return reply_json({})
 
     def _known(self, name: str) -> Batch:
@@ -92,9 +99,15 @@ class GeminiBatches:
             "updateTime": _when(batch.ended or batch.created),
             "batchStats": {name: str(number) for name, number in stats.items() if number},
         }
+        operation: dict[str, Any] = {"name": f"batches/{batch.id}", "metadata": metadata}
         if batch.ended:
             metadata["endTime"] = _when(batch.ended)
-        return {"name": f"batches/{batch.id}", "metadata": metadata, **({"done": True} if batch.ended else {})}
+            operation["done"] = True
+        if batch.ended and batch.extra["file"] and not batch.fate:
+            metadata["output"] = {"responsesFile": f"files/{RESULTS}{batch.id}"}
+        if batch.ended and batch.fate == "failed":
+            operation["error"] = {"code": 13, "message": "scripted"}
+        return operation
 
     def _with_results(self, body: bytes, batch: Batch) -> bytes:
         lines = b", ".join(result.line for result in batch.results)
@@ -109,6 +122,11 @@ class GeminiBatches:
         code, message = CODES.get(outcome.kind, (ERROR_CODES.get(outcome.error, 13), item.why))
         return {**named, "error": {"code": code, "message": message}}
 
+    def _word_line(self, outcome: Outcome) -> dict[str, Any]:
+        words = self._word(outcome)
+        words.pop("metadata", None)
+        return {"key": outcome.item.custom_id, **words}
+
 
 def _state(batch: Batch) -> str:
     if batch.ended is None:
@@ -122,10 +140,19 @@ def _when(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _item(inlined: dict[str, Any], model: str) -> Item:
-    no_unknown(inlined, {"request", "metadata"}, "batch.input_config.requests")
-    key = (inlined.get("metadata") or {}).get("key", "")
-    body = dict(inlined["request"])
+def _lines(content: bytes, model: str) -> list[Item]:
+    return [_item(line["key"], line["request"], model) for line in map(json.loads, content.splitlines())]
+
+
+def _inlined(source: dict[str, Any], model: str) -> list[Item]:
+    requests = source["requests"]["requests"]
+    for inlined in requests:
+        no_unknown(inlined, {"request", "metadata"}, "batch.input_config.requests")
+    return [_item((inlined.get("metadata") or {}).get("key", ""), inlined["request"], model) for inlined in requests]
+
+
+def _item(key: str, request: dict[str, Any], model: str) -> Item:
+    body = dict(request)
     try:
         return Item(key, asked_for(body, body.pop("model", model).removeprefix("models/")))
     except Refused as refused:

@@ -98,6 +98,6 @@ def spoken(request: Request) -> str:
     """Which API is meant: some paths belong to more than one."""
     if request.path.startswith("/v1/messages") or "anthropic-version" in request.headers:
         return "anthropic"
-    if "x-goog-api-key" in request.headers or request.path.startswith("/v1beta/") or ":" in request.path:
+    if "x-goog-api-key" in request.headers or request.path.startswith(("/v1beta/", "/upload/")) or ":" in request.path:
         return "gemini"
     return "openai"
