@@ -229,11 +229,6 @@ class OpenAIOracle:
         return replies.broken(str(error))
 
 
-def host_of(url: str) -> str:
-    """The host with its port, where that isn't the scheme's own."""
-    return httpx2.URL(url).netloc.decode()
-
-
 def _is_loopback(url: str) -> bool:
     host = httpx2.URL(url).host
     try:
@@ -244,8 +239,9 @@ def _is_loopback(url: str) -> bool:
 
 def _check_params(params: dict[str, Any], base_url: str) -> None:
     rules.check(params, RULES)
-    if params.get("host", host_of(base_url)) != host_of(base_url):
-        raise BadInput(f"This oracle is the one at {params['host']}, but OPENAI_BASE_URL leads to {host_of(base_url)}.")
+    host = rules.host_of(base_url)
+    if params.get("host", host) != host:
+        raise BadInput(f"This oracle is the one at {params['host']}, but OPENAI_BASE_URL leads to {host}.")
 
 
 def _most(question: Question) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from distillery_site.common.errors import BadInput
 
@@ -47,3 +48,8 @@ def check(params: Mapping[str, Any], rules: Mapping[str, Rule]) -> None:
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def host_of(url: str) -> str:
+    """The host of an address, with its port where one is named."""
+    return urlsplit(url).netloc.lower()

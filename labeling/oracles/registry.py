@@ -6,6 +6,7 @@ from typing import Any
 
 from distillery_site.common.errors import BadInput
 from labeling.oracles.base import Oracle
+from labeling.oracles.params import host_of
 from labeling.oracles.prices import Prices
 
 
@@ -13,7 +14,8 @@ from labeling.oracles.prices import Prices
 class Provider:
     """`paid` ones never run without a budget; `defaults` are the parameters of an oracle that names none.
 
-    key_setting, url_setting: the names of the settings that hold its key and its address.
+    key_setting, url_setting: the names of the settings that hold its key and its address. home: the host of the
+    provider's own servers, where those of others may answer under the same names.
     """
 
     make: Callable[..., Oracle]
@@ -22,6 +24,12 @@ class Provider:
     defaults: dict[str, Any]
     key_setting: str = ""
     url_setting: str = ""
+    home: str = ""
+
+    def place(self, base_url: str) -> dict[str, Any]:
+        """What the parameters say of the address: the same name elsewhere is another judge."""
+        host = host_of(base_url)
+        return {"host": host} if self.home and host not in ("", self.home) else {}
 
 
 # SDKs are big, so each is imported when its oracle is made: the web process never makes one by being started.
@@ -56,7 +64,7 @@ PROVIDERS = {
     "recorded": Provider(_recorded, False, "claude", {}),
     "anthropic": Provider(_anthropic, True, "claude-haiku-5-5", CLAUDE, "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"),
     "gemini": Provider(_gemini, True, "gemini-3.5-flash-lite", GEMINI, "GEMINI_API_KEY", "GEMINI_BASE_URL"),
-    "openai": Provider(_openai, True, "gpt-6.1-terra", OPENAI, "OPENAI_API_KEY", "OPENAI_BASE_URL"),
+    "openai": Provider(_openai, True, "gpt-6.1-terra", OPENAI, "OPENAI_API_KEY", "OPENAI_BASE_URL", "api.openai.com"),
 }
 
 
