@@ -18,6 +18,11 @@ TERMS: dict[str, tuple[str, str]] = {
     "label": ("Label", "An oracle's scores for one article by one rubric, with its reasons."),
     "reading": ("Reading", "One time that an oracle judged an article; a second reading shows how steady it is."),
     "recorded": ("Recorded oracle", "An oracle whose judgements were stored once and are replayed: nothing is paid or sent."),
+    "call": ("Call", "One request to an oracle, written down before it leaves; what a run costs is the sum of its calls."),
+    "reserved": ("Reserved", "The most that calls now out can cost; what they do cost is booked instead when they are answered."),
+    "lost": ("Lost", "Booked for calls whose reply never came, for they may have been charged; a late reply takes it back."),
+    "batch": ("Batch", "Many calls handed to the provider together: half the price, an answer within a day, mostly much sooner."),
+    "flag": ("Flag", "A remark on a label that is stored all the same, such as a quote that doesn't stand in its article."),
     "absent": ("Absent", "An article for which the recorded oracle has no judgement: no failure, it simply wasn't asked."),
     "repeat": (
         "Repeat error",

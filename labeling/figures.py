@@ -5,9 +5,21 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from django.db import connection
-from django.db.models import Count, Min, QuerySet, Sum
+from django.db.models import Count, Min, OuterRef, QuerySet, Subquery, Sum
+from django.db.models.expressions import RawSQL
 
-from labeling.models import Article, FilterVersion, LabelingItem, LabelingRun, Oracle, OracleLabel, Policy, PrefilterVerdict
+from labeling.models import (
+    Article,
+    FilterVersion,
+    LabelingItem,
+    LabelingRun,
+    Oracle,
+    OracleCall,
+    OracleLabel,
+    Policy,
+    PrefilterVerdict,
+)
+from labeling.readings import source
 
 HIGH = 7.0
 
@@ -42,27 +54,36 @@ class Distribution:
 
 @dataclass(frozen=True)
 class Problem:
-    """One class of failure in a run, how often it came, and one example."""
+    """One class of failure in a run, how often it came, and one example with the last call about it."""
 
     error_class: str
     count: int
     article: Article
     message: str
+    call_key: str | None = None
 
 
 @dataclass(frozen=True)
 class RunCounts:
-    """How far a labelling run is; `absent` ones have no recording, which is no failure."""
+    """How far a labelling run is; `absent` ones have no recording, which is no failure.
+
+    `out` of the waiting ones are asked already and have no reply yet.
+    """
 
     waiting: int = 0
     labelled: int = 0
     stored: int = 0
     absent: int = 0
     failed: int = 0
+    out: int = 0
 
     @property
     def answered(self) -> int:
         return self.labelled + self.stored
+
+    @property
+    def unasked(self) -> int:
+        return max(0, self.waiting - self.out)
 
     @property
     def total(self) -> int:
@@ -112,18 +133,26 @@ FROM labeling_oraclelabel label, unnest(label.scores) WITH ORDINALITY AS part(sc
 WHERE {which}
 GROUP BY part.place, bin
 """
-OF_ORACLE = DISTRIBUTION.format(which="label.version_id = %s AND label.oracle_id = %s AND label.reading = %s")
-OF_RUN = DISTRIBUTION.format(which="label.run_id = %s")
+OF_ORACLE = DISTRIBUTION.format(
+    which="label.version_id = %s AND label.oracle_id = %s AND label.reading = %s AND label.prompt_hash = %s"
+)
+OF_RUN = DISTRIBUTION.format(which="label.run_id = %s AND label.version_id = %s")
 
 
-def score_distributions(*, version: FilterVersion, oracle: Oracle, reading: int = 1) -> list[Distribution]:
-    """One for each dimension, in the rubric's order, over one oracle's labels."""
-    return _distributions(version, OF_ORACLE, [version.pk, oracle.pk, reading])
+def score_distributions(
+    *, version: FilterVersion, oracle: Oracle, reading: int = 1, prompt_hash: str | None = None
+) -> list[Distribution]:
+    """One for each dimension, in the rubric's order, over one oracle's labels of one prompt: by default the most used."""
+    if prompt_hash is None:
+        usual = source(version, oracle)
+        prompt_hash = usual.prompt_hash if usual else ""
+    return _distributions(version, OF_ORACLE, [version.pk, oracle.pk, reading, prompt_hash])
 
 
-def run_distributions(run: LabelingRun) -> list[Distribution]:
-    """The same over what this run has labelled so far."""
-    return _distributions(run.version, OF_RUN, [run.pk])
+def run_distributions(run: LabelingRun, version: FilterVersion | None = None) -> list[Distribution]:
+    """The same over what this run has labelled so far; `version` is one of several rubrics that were asked together."""
+    version = version or run.version
+    return _distributions(version, OF_RUN, [run.pk, version.pk])
 
 
 def _distributions(version: FilterVersion, query: str, params: list[int]) -> list[Distribution]:
@@ -147,16 +176,47 @@ def _distribution(dimension: dict, rows: list[tuple]) -> Distribution:
 
 
 def run_counts(run: LabelingRun) -> RunCounts:
-    return RunCounts(**dict(run.items.values_list("state").annotate(Count("pk")).order_by()))
+    states = dict(run.items.values_list("state").annotate(n=Count("*")).order_by())
+    return RunCounts(**states, out=run.calls.filter(state=OracleCall.State.OUT).count())
 
 
 def run_problems(run: LabelingRun) -> list[Problem]:
     """Failures by class, most frequent first, each with its first article as the example."""
     failed = run.items.filter(state=LabelingItem.State.FAILED)
     groups = failed.values("error_class").annotate(count=Count("pk"), example=Min("pk")).order_by("-count", "error_class")
-    items = LabelingItem.objects.select_related("article").in_bulk([group["example"] for group in groups])
-    examples = ((group, items[group["example"]]) for group in groups)
-    return [Problem(group["error_class"], group["count"], item.article, item.error) for group, item in examples]
+    items = with_last_call(LabelingItem.objects.select_related("article")).in_bulk([group["example"] for group in groups])
+    examples = ((group["error_class"], group["count"], items[group["example"]]) for group in groups)
+    return [Problem(name, count, item.article, item.error, item.call_key) for name, count, item in examples]
+
+
+def with_last_call(items: QuerySet[LabelingItem]) -> QuerySet[LabelingItem]:
+    """`call_key`: the last request about each, None where there was none."""
+    calls = OracleCall.objects.filter(item=OuterRef("pk")).order_by("-pk")
+    return items.annotate(call_key=Subquery(calls.values("key")[:1]))
+
+
+NUMBERS = r"^\d+( of \d+)? "  # "2 of 3 quotes not in the article" and "1 of 1 quotes …" are one kind of flag
+FLAGS = """
+SELECT regexp_replace(flag.said, %s, '') AS kind, count(DISTINCT label.id)
+FROM labeling_oraclelabel label, jsonb_array_elements_text(label.flags) AS flag(said)
+WHERE label.run_id = %s AND NOT label.flags = '[]' GROUP BY kind ORDER BY count(DISTINCT label.id) DESC, kind
+"""
+FLAGGED = """
+SELECT label.id FROM labeling_oraclelabel label, jsonb_array_elements_text(label.flags) AS flag(said)
+WHERE label.run_id = %s AND NOT label.flags = '[]' AND regexp_replace(flag.said, %s, '') = %s
+"""
+
+
+def run_flags(run: LabelingRun) -> list[tuple[str, int]]:
+    """Kinds of flag and how many of the run's labels carry each, most frequent first."""
+    with connection.cursor() as cursor:
+        cursor.execute(FLAGS, [NUMBERS, run.pk])
+        return cursor.fetchall()
+
+
+def flagged(run: LabelingRun, kind: str) -> QuerySet[OracleLabel]:
+    """The run's labels that carry this kind of flag."""
+    return run.labels.filter(pk__in=RawSQL(FLAGGED, [run.pk, NUMBERS, kind]))  # noqa: S611 (all are parameters)
 
 
 def prefilter_counts(policy: Policy) -> PrefilterCounts:

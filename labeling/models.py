@@ -397,7 +397,7 @@ class OracleCall(models.Model):
         indexes = [
             models.Index(name="call_out", fields=["shard"], condition=Q(state="out")),  # what a dead worker left behind
             models.Index(name="call_by_item", fields=["item", "id"]),  # the history of one article
-            models.Index(name="call_by_run", fields=["run", "state"]),  # counts and costs of a run
+            models.Index(name="call_by_run", fields=["run", "state", "error_class"]),  # a run's calls by what came of them
             models.Index(name="call_settled", fields=["run", "settled_at"]),  # the rate over the last minute
         ]
 

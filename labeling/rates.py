@@ -184,3 +184,17 @@ def told_limits(name: str, entries: Sequence[str]) -> Limits | None:
 def gate_for(provider: str, model: str) -> Bucket:
     name = f"{provider}/{model}"
     return Bucket(name, told_limits(name, settings.ORACLE_LIMITS))
+
+
+def allowed(provider: str, model: str) -> float | None:
+    """Requests a minute, for people to see: what the operator or the provider told, or what was found out so far."""
+    name = f"{provider}/{model}"
+    told = told_limits(name, settings.ORACLE_LIMITS)
+    if told is not None and told.requests:
+        return told.requests
+    try:
+        with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1) as client:
+            limit, found = client.hmget(f"rate:{name}", "limit_requests", "found")  # type: ignore[misc]
+    except redis.RedisError:
+        return None
+    return float(limit or found) if limit or found else None

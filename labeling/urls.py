@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from labeling.views import articles, filters, reviews, runs
+from labeling.views import articles, calls, filters, reviews, runs
 
 urlpatterns = [
     path("filters/", filters.filters, name="filters"),
@@ -16,8 +16,15 @@ urlpatterns = [
     path("labels/new", runs.labeling_new, name="labeling_new"),
     path("labels/<int:pk>/", runs.labeling_run, name="labeling_run"),
     path("labels/<int:pk>/live", runs.labeling_run_live, name="labeling_run_live"),
+    path("labels/<int:pk>/scores", runs.labeling_run_scores, name="labeling_run_scores"),
+    path("labels/<int:pk>/pause", runs.labeling_run_pause, name="labeling_run_pause"),
     path("labels/<int:pk>/cancel", runs.labeling_run_cancel, name="labeling_run_cancel"),
     path("labels/<int:pk>/resume", runs.labeling_run_resume, name="labeling_run_resume"),
+    path("labels/<int:pk>/retry", runs.labeling_run_retry, name="labeling_run_retry"),
+    path("labels/<int:pk>/problems/<path:error_class>/", calls.labeling_run_problems, name="labeling_run_problems"),
+    path("labels/<int:pk>/flags/<path:kind>/", calls.labeling_run_flags, name="labeling_run_flags"),
+    path("labels/<int:pk>/calls/", calls.labeling_run_calls, name="labeling_run_calls"),
+    path("labels/<int:pk>/calls/<slug:key>/", calls.labeling_call, name="labeling_call"),
     path("review/", reviews.reviews, name="reviews"),
     path("review/<int:pk>/", reviews.review, name="review"),
 ]
