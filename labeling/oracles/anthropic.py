@@ -21,7 +21,7 @@ from anthropic.types.messages import MessageBatch
 from labeling.oracles import claude
 from labeling.oracles.base import BatchLimits, BatchStatus, OracleError, Question, Reply, Result, Tokens
 from labeling.oracles.params import MAX_TOKENS, ROOM, check, one_of
-from labeling.oracles.pool import Lanes
+from labeling.oracles.pool import Lanes, lines
 from labeling.oracles.prices import Prices
 from labeling.oracles.wire import was_sent
 
@@ -168,8 +168,8 @@ class AnthropicOracle:
                 yield batch
 
     async def _first_key(self, batch_id: str) -> str | None:
-        async with aclosing(self._result_lines(batch_id)) as lines:
-            async for line in lines:
+        async with aclosing(self._result_lines(batch_id)) as found:
+            async for line in found:
                 return str(line.get("custom_id"))
         return None
 
@@ -182,13 +182,13 @@ class AnthropicOracle:
         """A file that ends early is an error: what is missing in it would look unbilled."""
         with self._known_failures():
             expected = _total(await self._client.messages.batches.retrieve(batch_id))
-        found = 0
-        async with aclosing(self._result_lines(batch_id)) as lines:
-            async for line in lines:
-                found += 1
+        count = 0
+        async with aclosing(self._result_lines(batch_id)) as found:
+            async for line in found:
+                count += 1
                 yield claude.result(line, self._prices, self.model, SDK)
-        if found < expected:
-            raise claude.broken(f"{found} of {expected} results came.")
+        if count < expected:
+            raise claude.broken(f"{count} of {expected} results came.")
 
     async def _result_lines(self, batch_id: str) -> AsyncGenerator[dict[str, Any]]:
         """Read at the address that was checked, whatever results_url says; one line in memory at a time."""
@@ -197,7 +197,7 @@ class AnthropicOracle:
             response = await self._client.get(path, cast_to=httpx2.Response, stream=True, stream_cls=stream)
             assert isinstance(response, httpx2.Response)
             try:
-                async for line in _split(response.aiter_bytes()):
+                async for line in lines(response.aiter_bytes()):
                     yield json.loads(line)
             finally:
                 await response.aclose()
@@ -226,16 +226,6 @@ class AnthropicOracle:
             raise claude.unreachable(sent=True) from None
         except (ValueError, httpx2.HTTPError, anthropic.APIResponseValidationError):
             raise claude.broken() from None
-
-
-async def _split(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    rest = b""
-    async for piece in pieces:
-        *whole, rest = (rest + piece).split(b"\n")
-        for line in whole:
-            yield line
-    if rest.strip():
-        yield rest
 
 
 def _total(batch: MessageBatch) -> int:

@@ -4,6 +4,7 @@ A message is read as the dictionary that came: the SDK hands on a web page as a 
 what it lacks, and building its objects takes longer than all the rest.
 """
 
+import json
 from typing import Any
 
 import anthropic
@@ -11,7 +12,7 @@ from anthropic.resources.messages.messages import DEPRECATED_MODELS
 
 from labeling.oracles.base import Limits, OracleError, Reply, Result, Tokens
 from labeling.oracles.prices import Prices
-from labeling.oracles.wire import MAX_RAW, Headers, limit, retry_after
+from labeling.oracles.wire import MAX_RAW, Headers, limit, retry_after, stopped
 
 RATE = {429, 503, 529}
 STRANGER = "Something that is not Anthropic's API answered; look at ANTHROPIC_BASE_URL and at proxies between."
@@ -74,7 +75,7 @@ def reply(value: Any, prices: Prices, headers: Headers, *, seconds: float, sdk: 
             kind,
             message,
             category=category,
-            raw=text[:MAX_RAW],
+            raw=(text or json.dumps(value))[:MAX_RAW],
             cost_usd=cost,
             tokens=tokens,
             request_id=request_id,
@@ -105,14 +106,14 @@ def _text(value: dict[str, Any]) -> str:
 
 def _problem(value: dict[str, Any]) -> tuple[str, str, str] | None:
     """Why the model stopped, where that leaves no whole answer: kind, sentence, category."""
-    stopped = value.get("stop_reason")
-    if stopped == "refusal":
+    why = value.get("stop_reason")
+    if why == "refusal":
         details = value.get("stop_details") or {}
         category = details.get("category") or "unnamed"
-        return "refusal", f"Claude refused ({category}). {details.get('explanation') or 'No reason was given.'}", category
-    if stopped == "max_tokens":
+        return "refusal", f"Claude refused ({category}). {stopped(details.get('explanation') or 'No reason was given')}", category
+    if why == "max_tokens":
         return "truncated", "The answer was cut off at max_tokens.", ""
-    if stopped == "model_context_window_exceeded":
+    if why == "model_context_window_exceeded":
         return "context", "The article is too long for the model.", ""
     return None
 
@@ -140,7 +141,7 @@ def _result(found: dict[str, Any], prices: Prices, model: str, sdk: str) -> Repl
 
 
 def _errored(error: dict[str, Any], model: str) -> OracleError:
-    said, kind = str(error.get("message", "")), KINDS.get(str(error.get("type")), "server")
+    said, kind = stopped(str(error.get("message", ""))), KINDS.get(str(error.get("type")), "server")
     if kind == "request" and "too long" in said.lower():
         kind = "context"
     if error.get("type") == "not_found_error" and model in said:
@@ -156,7 +157,7 @@ def limits(headers: Headers) -> Limits | None:
 
 
 def refused(error: anthropic.APIStatusError, model: str) -> OracleError:
-    said = error.api_message or error.message
+    said = stopped(error.api_message or error.message)
     kind = _kind(error, said.lower())
     texts = {
         "auth": f"Anthropic does not accept the key ({error.status_code}): {said} Set ANTHROPIC_API_KEY and resume.",

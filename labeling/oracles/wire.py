@@ -30,6 +30,12 @@ def was_sent(error: BaseException) -> bool:
     return not isinstance(error.__cause__, NOT_SENT)
 
 
+def stopped(said: str) -> str:
+    """What the other side said, as a sentence that another can follow."""
+    said = said.strip()
+    return said if said.endswith((".", "!", "?")) else f"{said}."
+
+
 def _number(text: str | None) -> float | None:
     try:
         return max(0.0, float(text)) if text else None

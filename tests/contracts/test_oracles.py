@@ -1,7 +1,5 @@
-"""What every oracle keeps to, run over each of them: the recorded one and Claude through the real SDK."""
+"""What every oracle keeps to when it is asked, run over each: recorded ones, and every vendor through its real SDK."""
 
-import asyncio
-import dataclasses
 import json
 from collections.abc import Iterator
 from decimal import Decimal
@@ -11,33 +9,10 @@ from typing import Any
 import pytest
 
 from labeling.oracles import registry
-from labeling.oracles.base import Judgement, Oracle, OracleError, Question
-from labeling.prompts import build
-from tests.fakes.vendor import KEY, FakeVendor
-
-KEYS = ("good", "bad")
-DIMENSIONS = [{"key": key, "name": key, "description": f"how {key}", "anchors": {"0": "not", "10": "very"}} for key in KEYS]
-PARAMS = {"effort": "low", "max_tokens": 1000}
-
-
-def question(number: int = 1, **changes: Any) -> Question:
-    text = " ".join(f"word{number}x{place}" for place in range(70))
-    system, user, schema = build(DIMENSIONS, "How good, how bad?", text)
-    asked = Question(f"desk:{number}", text, system, user, schema, KEYS)
-    return dataclasses.replace(asked, **changes)
-
-
-def ask(oracle: Oracle, *questions: Question) -> Any:
-    """The judgement, or the error as it was raised; the oracle is closed afterwards."""
-
-    async def both() -> list[Any]:
-        try:
-            return await asyncio.gather(*(oracle.judge(each) for each in questions), return_exceptions=True)
-        finally:
-            await oracle.aclose()
-
-    answers = asyncio.run(both())
-    return answers[0] if len(answers) == 1 else answers
+from labeling.oracles.base import Oracle, OracleError, Reply, usd
+from labeling.prompts import read, repair
+from tests.contracts.oracles import KEYS, PAID, PROMPT, ask, make, question, run
+from tests.fakes.vendor import FakeVendor
 
 
 @pytest.fixture
@@ -47,47 +22,54 @@ def server() -> Iterator[FakeVendor]:
 
 
 @pytest.fixture
-def claude(server: FakeVendor) -> Oracle:
-    return make_claude(server)
-
-
-def make_claude(server: FakeVendor, **changes: Any) -> Oracle:
-    needs = {"api_key": KEY, "base_url": server.url, "prices": [], **changes}
-    return registry.make("anthropic", "claude-haiku-5-5", PARAMS, **needs)
-
-
-@pytest.fixture
 def recorded(tmp_path: Path) -> Oracle:
     rows = [{"article_id": str(number), "scores": {"good": 7, "bad": None}, "reasoning": "Well."} for number in (1, 2)]
     (tmp_path / "labels.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return registry.make("recorded", "claude", {}, folder=tmp_path, source="desk")
 
 
-@pytest.fixture(params=["recorded", "claude"])
-def oracle(request: pytest.FixtureRequest) -> Oracle:
-    return request.getfixturevalue(request.param)
+@pytest.fixture(params=PAID)
+def paid(request: pytest.FixtureRequest, server: FakeVendor) -> Oracle:
+    return make(request.param, server)
 
 
-def test_it_scores_every_dimension_in_the_order_asked(oracle: Oracle):
-    judgement = ask(oracle, question())
-    assert isinstance(judgement, Judgement)
-    assert len(judgement.scores) == len(KEYS)
-    assert all(score is None or 0 <= score <= 10 for score in judgement.scores)
-    assert judgement.reasoning and json.loads(judgement.raw)["scores"].keys() == set(KEYS)
+@pytest.fixture(params=["recorded", *PAID])
+def oracle(request: pytest.FixtureRequest, server: FakeVendor) -> Oracle:
+    return request.getfixturevalue("recorded") if request.param == "recorded" else make(request.param, server)
+
+
+# Whoever is asked
+
+
+def test_it_answers_with_json_that_the_rubric_can_be_read_from(oracle: Oracle):
+    reply = ask(oracle, question())
+    assert isinstance(reply, Reply), reply
+    (parsed,) = read(reply.text, PROMPT, question().text)
+    assert len(parsed.scores) == len(KEYS) and parsed.reasoning
+    assert all(score is None or 0 <= score <= 10 for score in parsed.scores)
 
 
 def test_the_same_question_gets_the_same_scores(oracle: Oracle):
     first, second = ask(oracle, question(), question())
-    assert first.scores == second.scores
+    assert json.loads(first.text)["scores"] == json.loads(second.text)["scores"]
 
 
 def test_a_call_never_costs_more_than_its_worst_case(oracle: Oracle):
     worst = oracle.worst_cost(question())
     assert isinstance(worst, Decimal) and ask(oracle, question()).cost_usd <= worst
+    assert oracle.worst_cost(question(), batch=True) <= worst
 
 
 def test_an_oracle_says_how_it_wants_to_be_asked(oracle: Oracle):
     assert oracle.concurrency >= 1 and oracle.chunk >= 1 and oracle.provider in registry.PROVIDERS
+
+
+def test_one_tiny_call_says_in_a_sentence_that_all_works(oracle: Oracle):
+    (sentence,) = run(oracle, oracle.probe())
+    assert isinstance(sentence, str) and sentence[0].isupper() and sentence.endswith("."), sentence
+
+
+# Recordings
 
 
 def test_a_recording_that_is_not_there_is_absent_and_no_failure(recorded: Oracle):
@@ -99,77 +81,138 @@ def test_a_recording_of_another_reading_is_absent_too(recorded: Oracle):
     assert ask(recorded, question(1, reading=2)).kind == "absent"
 
 
-def test_null_stays_null(recorded: Oracle):
-    assert ask(recorded, question()).scores == (7.0, None)
+def test_null_stays_null_and_nothing_is_quoted(recorded: Oracle):
+    (parsed,) = read(ask(recorded, question()).text, PROMPT, question().text)
+    assert parsed.scores == (7.0, None) and parsed.evidence == ()
 
 
-def test_claude_is_asked_in_the_words_of_today(claude: Oracle, server: FakeVendor):
-    judgement = ask(claude, question())
-    (request,) = server.calls
-    assert request["output_config"]["format"]["schema"]["properties"]["scores"]["required"] == list(KEYS)
-    assert request["output_config"]["effort"] == "low" and "temperature" not in request
-    assert judgement.request_id.startswith("req_") and judgement.model == "claude-haiku-5-5"
-    assert judgement.input_tokens > 0 and judgement.output_tokens > 0 and judgement.cost_usd > 0
+# Vendors
+
+
+def test_the_books_say_what_the_vendor_bills(paid: Oracle, server: FakeVendor):
+    reply = ask(paid, question())
+    (entry,) = server.ledger
+    assert usd(reply.cost_usd) == usd(entry.cost_usd) > 0
+    assert reply.tokens == type(reply.tokens)(**vars(entry.tokens))
+
+
+def test_a_reply_can_be_traced(paid: Oracle):
+    reply = ask(paid, question())
+    assert reply.request_id and reply.model == paid.model and reply.seconds > 0
+    assert reply.sdk.split()[1][0].isdigit()
+
+
+def test_what_leaves_is_the_question_and_nothing_that_nobody_asked_for(paid: Oracle, server: FakeVendor):
+    ask(paid, question())
+    sent = json.dumps(server.calls)
+    assert "How good, how bad?" in sent and "word1x0" in sent
+    assert not any(f'"{name}"' in sent for name in ("temperature", "seed", "key-1", "desk:1"))
+
+
+def test_a_repair_shows_the_model_its_answer_and_what_is_wrong_with_it(paid: Oracle, server: FakeVendor):
+    reply = ask(paid, repair(question(), "Seven, I would say.", "It is no JSON."))
+    assert isinstance(reply, Reply), reply
+    sent = json.dumps(server.calls)
+    assert sent.index("word1x0") < sent.index("Seven, I would say.") < sent.index("It is no JSON.")
 
 
 @pytest.mark.parametrize(
-    ("fault", "kind", "pauses", "costs", "lost"),
+    ("fault", "kind", "costs", "lost"),
     [
-        ("401", "auth", True, False, False),
-        ("402", "payment", True, False, False),
-        ("spend_limit", "payment", True, False, False),
-        ("400", "request", True, False, False),
-        ("413", "invalid", False, False, False),
-        ("429", "rate", False, False, False),
-        ("529", "rate", False, False, False),
-        ("500", "server", False, False, False),
-        ("refusal", "refusal", False, True, False),
-        ("max_tokens", "truncated", False, True, False),
-        ("missing_dimension", "invalid", False, True, False),
-        ("out_of_range", "invalid", False, True, False),
-        ("html", "server", False, False, True),
-        ("other_json", "server", False, False, True),
-        ("truncated_json", "server", False, False, True),
-        ("drop", "network", False, False, True),
+        ("401", "auth", False, False),
+        ("402", "payment", False, False),
+        ("spend_limit", "payment", False, False),
+        ("400", "request", False, False),
+        ("404", "request", False, False),
+        ("413", "context", False, False),
+        ("context", "context", False, False),
+        ("429", "rate", False, False),
+        ("529", "rate", False, False),
+        ("500", "server", False, False),
+        ("refusal", "refusal", True, False),
+        ("max_tokens", "truncated", True, False),
+        ("html", "server", False, True),
+        ("other_json", "server", False, True),
+        ("truncated_json", "server", False, True),
+        ("drop", "network", False, True),
+        ("drop_middle", "network", False, True),
     ],
 )
-def test_claude_names_what_went_wrong(
-    claude: Oracle, server: FakeVendor, fault: str, kind: str, pauses: bool, costs: bool, lost: bool
-):
+def test_it_names_what_went_wrong(paid: Oracle, server: FakeVendor, fault: str, kind: str, costs: bool, lost: bool):
     server.fault(fault)
-    error = ask(claude, question())
+    error = ask(paid, question())
     assert isinstance(error, OracleError), error
-    assert (error.kind, error.pauses_run, error.cost_usd > 0, error.lost) == (kind, pauses, costs, lost)
-    assert str(error)[0].isupper() and len(server.calls) == 1, "the SDK must not try again by itself"
+    assert (error.kind, error.cost_usd > 0, error.lost) == (kind, costs, lost), str(error)
+    assert (error.tokens.output > 0) == costs
+    assert str(error)[0].isupper(), str(error)
+    assert len(server.calls) == 1, "the SDK must not try again by itself"
 
 
-def test_a_long_retry_after_is_handed_on_and_not_slept_out(claude: Oracle, server: FakeVendor):
+def test_an_answer_that_takes_too_long_is_given_up_and_may_have_been_billed(server: FakeVendor):
+    server.fault("hang", times=len(PAID), seconds=30)
+    for name in PAID:
+        error = ask(make(name, server, timeout=0.3), question())
+        assert (error.kind, error.lost) == ("network", True), name
+    assert len(server.calls) == len(PAID)
+
+
+def test_a_long_retry_after_is_handed_on_and_not_slept_out(paid: Oracle, server: FakeVendor):
     server.fault("429", retry_after="3600")
-    assert ask(claude, question()).retry_after == 3600
+    assert ask(paid, question()).retry_after == 3600
 
 
-def test_a_refusal_is_counted_by_its_category(claude: Oracle, server: FakeVendor):
-    server.fault("refusal", category="frontier_llm")
-    assert ask(claude, question()).label == "refusal: frontier_llm"
+def test_a_refusal_is_counted_by_its_category(paid: Oracle, server: FakeVendor):
+    server.fault("refusal")
+    error = ask(paid, question())
+    assert error.label.startswith("refusal: ") and error.category
 
 
-def test_an_answer_that_was_cut_off_gets_twice_the_room(claude: Oracle, server: FakeVendor):
-    first, again = question(), question().again()
-    ask(claude, first, again)
-    assert sorted(call["max_tokens"] for call in server.calls) == [1000, 2000]
-    assert claude.worst_cost(again) > claude.worst_cost(first)
+def test_an_answer_that_was_cut_off_gets_twice_the_room(paid: Oracle, server: FakeVendor):
+    first, again = question(), question(room=1)
+    ask(paid, first, again)
+    sent = sorted(int(found) for call in server.calls for found in _limits(call))
+    assert sent == [1000, 2000]
+    assert paid.worst_cost(again) > paid.worst_cost(first)
 
 
-def test_nobody_listening_is_a_network_error_that_cost_nothing(server: FakeVendor):
-    error = ask(make_claude(server, base_url="http://127.0.0.1:9"), question())
+def _limits(value: Any) -> Iterator[int]:
+    if isinstance(value, dict):
+        for name, part in value.items():
+            if name in ("max_tokens", "maxOutputTokens", "max_completion_tokens"):
+                yield part
+            yield from _limits(part)
+
+
+def test_nobody_listening_is_a_network_error_that_cost_nothing(paid: Oracle, server: FakeVendor):
+    address = {"anthropic": "http://127.0.0.1:9", "gemini": "http://127.0.0.1:9", "openai": "http://127.0.0.1:9/v1"}
+    error = ask(make(paid.provider, server, base_url=address[paid.provider]), question())
     assert (error.kind, error.lost) == ("network", False)
 
 
-def test_a_wrong_key_is_the_operators_business(server: FakeVendor):
-    assert ask(make_claude(server, api_key="stolen"), question()).kind == "auth"
+def test_a_wrong_key_is_the_operators_business(paid: Oracle, server: FakeVendor):
+    error = ask(make(paid.provider, server, api_key="stolen"), question())
+    assert error.kind == "auth" and "stolen" not in str(error) + error.raw
 
 
-def test_no_key_is_said_before_anything_is_sent(server: FakeVendor):
-    with pytest.raises(OracleError, match="ANTHROPIC_API_KEY is not set") as caught:
-        make_claude(server, api_key="")
-    assert caught.value.pauses_run
+def test_no_key_is_said_before_anything_is_sent(paid: Oracle, server: FakeVendor):
+    setting = registry.provider(paid.provider).key_setting
+    with pytest.raises(OracleError, match=f"{setting} is not set") as caught:
+        make(paid.provider, server, api_key="", base_url="https://example.org/v1")
+    assert caught.value.pauses_run and not server.calls
+
+
+def test_many_answers_are_awaited_at_once(paid: Oracle, server: FakeVendor):
+    server.state.seconds = 0.5
+    replies = ask(make(paid.provider, server, concurrency=100), *(question(number) for number in range(100)))
+    assert all(isinstance(reply, Reply) for reply in replies)
+    assert server.state.most_busy >= 90
+
+
+def test_tokens_are_counted_by_the_vendor_where_it_can(paid: Oracle):
+    (count,) = run(paid, paid.count_tokens(question()))
+    assert count is None or count > 0
+
+
+def test_a_model_nobody_has_is_named_in_the_sentence(paid: Oracle, server: FakeVendor):
+    error = ask(make(paid.provider, server, model="unheard-of", prices=["unheard-of=1/5"]), question())
+    assert error.kind == "request" and "unheard-of" in str(error)
