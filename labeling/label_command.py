@@ -154,12 +154,16 @@ class LabelCommand(RunCommand):
 
 def _check_cap(budget: Decimal | None, plans: Sequence[Plan]) -> None:
     """A cap is a person's to set; the sentence says what would do."""
-    if budget is not None and budget > 0:
+    need = max(plan.worst_call_usd for plan in plans)
+    if budget is not None and 0 < float(budget) >= need:
         return
-    needs = " and ".join(f"${plan.cap_usd or 0.01:,.2f}" for plan in plans)
+    problem = "needs a cap" if budget is None else f"can't be asked under a cap of ${budget}"
+    enough = " and ".join(f"${plan.cap_usd or 0.01:,.2f}" for plan in plans)
     likely = sum(plan.usd for plan in plans)
-    said = "needs a cap" if budget is None else f"can't run under a cap of ${budget}"
-    raise BadInput(f"{plans[0].oracle} costs money and {said}: give --budget. At worst {needs}; likely ${likely:,.4f}.")
+    raise BadInput(
+        f"{plans[0].oracle} costs money and {problem}: give --budget. One call could cost ${need:.4f}, all of them at worst "
+        f"{enough}; likely ${likely:,.4f}."
+    )
 
 
 def _usd(text: str) -> Decimal:

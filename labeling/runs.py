@@ -15,17 +15,13 @@ from distillery_site.common.models import record
 from distillery_site.common.runs import RunState
 from labeling import shards
 from labeling.budget import dollars
+from labeling.departures import departure
 from labeling.models import Filter, FilterVersion, LabelingItem, LabelingRun, LabelingShard, Oracle
 from labeling.oracles import registry
 from labeling.oracles.prices import Prices
 
 BATCH = 1000
 EXTERNAL = "external"
-AGREED = "Rubric and articles may be sent to {oracle}'s provider; its terms on training with its answers were looked at."
-NOT_AGREED = (
-    "The rubric and the articles' text leave this machine for {oracle}'s provider, and whether its terms allow training on the "
-    "answers is yours to check: say that you agree (--agree, or the box on the page)."
-)
 
 
 @transaction.atomic
@@ -62,7 +58,7 @@ def start_labeling(
         budget_usd=budget_usd,
         sampling=sampling or {},
         plan=plan or {},
-        agreed=_agreement(oracle, actor) if agreed else {},
+        agreed=_agreement(oracle, [version, *also], (plan or {}).get("ask", len(each)), actor) if agreed else {},
         created_by=actor,
         progress_total=len(each),
     )
@@ -99,25 +95,27 @@ def _check_start(
     if mode == LabelingRun.Mode.BATCH and not known.paid:
         problems.append(f"{oracle} takes no batches; choose the direct mode.")
     if known.paid:
-        problems += _money_problems(oracle, budget_usd, agreed)
+        problems += _money_problems(oracle, budget_usd)
+        if not agreed:
+            leaving = departure(oracle, (version, *also), len(set(articles)))
+            problems.append(f"{leaving.sentence} Say that you agree (--agree, or the box on the page).")
     if problems:
         raise BadInput(*problems)
 
 
-def _money_problems(oracle: Oracle, budget_usd: Decimal | None, agreed: bool) -> Iterator[str]:
+def _money_problems(oracle: Oracle, budget_usd: Decimal | None) -> Iterator[str]:
     try:
         Prices.of(oracle.provider, oracle.model, settings.ORACLE_PRICES)  # refuse now what could never be reserved
     except BadInput as error:
         yield str(error)
     if not budget_usd or budget_usd <= 0:
         yield f"{oracle} costs money: give a cap in USD."
-    if not agreed:
-        yield NOT_AGREED.format(oracle=oracle)
 
 
-def _agreement(oracle: Oracle, actor: Any) -> dict[str, Any]:
+def _agreement(oracle: Oracle, versions: Sequence[FilterVersion], articles: int, actor: Any) -> dict[str, Any]:
+    """Who agreed to what, in the words that they were shown."""
     by = getattr(actor, "username", "") or "a command"
-    return {"by": by, "at": timezone.now().isoformat(), "sentence": AGREED.format(oracle=oracle)}
+    return {"by": by, "at": timezone.now().isoformat(), "sentence": departure(oracle, versions, articles).sentence}
 
 
 def _add_items(run: LabelingRun, articles: Sequence[int], weights: Mapping[int, float], enriched: set[int]) -> None:

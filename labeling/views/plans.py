@@ -43,6 +43,10 @@ def _start(request: HttpRequest, form: LabelForm, wanted: Wanted) -> HttpRespons
         form.add_error("agree", "Nothing is sent before you agree to it.")
     if plan["worst_usd"] and not values["budget_usd"]:
         form.add_error("budget_usd", "Give a cap in USD: the run stops before it could pass it.")
+    elif plan["worst_call_usd"] > float(values["budget_usd"] or 0):
+        form.add_error(
+            "budget_usd", f"One call could cost ${plan['worst_call_usd']:.4f}, so nothing could be asked under this cap."
+        )
     if form.errors:
         return _show(request, form, wanted, wanted.plan(), status=400)
     run = wanted.start(planned=plan, budget_usd=values["budget_usd"], agreed=values["agree"], actor=request.user)
