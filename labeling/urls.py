@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from labeling.views import articles, calls, filters, reviews, runs
+from labeling.views import articles, calls, filters, plans, reviews, runs
 
 urlpatterns = [
     path("filters/", filters.filters, name="filters"),
@@ -13,7 +13,7 @@ urlpatterns = [
     path("articles/<int:pk>/", articles.article, name="article"),
     path("articles/<int:pk>/send", articles.article_send, name="article_send"),
     path("labels/", runs.labeling_runs, name="labeling_runs"),
-    path("labels/new", runs.labeling_new, name="labeling_new"),
+    path("labels/new", plans.labeling_new, name="labeling_new"),
     path("labels/<int:pk>/", runs.labeling_run, name="labeling_run"),
     path("labels/<int:pk>/live", runs.labeling_run_live, name="labeling_run_live"),
     path("labels/<int:pk>/scores", runs.labeling_run_scores, name="labeling_run_scores"),
