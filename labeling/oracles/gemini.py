@@ -151,37 +151,35 @@ class GeminiOracle:
         return None
 
     async def poll(self, batch_id: str) -> BatchStatus:
-        operation = await self._operation(batch_id)
-        metadata = operation.get("metadata") or {}
-        state = str(metadata.get("state", "")).rpartition("_STATE_")[2]
-        stats = metadata.get("batchStats") or {}
-        done = sum(int(stats.get(name) or 0) for name in ("successfulRequestCount", "failedRequestCount"))
-        if state != "FAILED":
-            return BatchStatus(state in ENDED, done)
-        why = (operation.get("error") or {}).get("message") or "No reason was given."
-        return BatchStatus(True, done, f"Gemini could not work on the batch. {why}")
+        batch = await self._batch(batch_id)
+        if batch.state != "FAILED":
+            return BatchStatus(batch.state in ENDED, batch.done)
+        return BatchStatus(True, batch.done, f"Gemini could not work on the batch. {batch.problem or 'No reason was given.'}")
 
-    async def _operation(self, batch_id: str) -> dict[str, Any]:
-        """The batch as it is: the SDK's own object leaves out how far it is and why it failed."""
+    async def _batch(self, batch_id: str) -> replies.Batch:
+        """As it came: the SDK's own object leaves out how far the batch is and why it failed."""
         with self._known_failures(billed=False):
             response = await self._client._api_client.async_request("get", batch_id, {})
-        value = _loads(response.body or "")
-        if not isinstance(value, dict) or "metadata" not in value:
-            raise replies.broken(str(value))
-        return value
+        return replies.batch(_loads(response.body or "", lost=False))
 
     async def results(self, batch_id: str) -> AsyncIterator[Result]:
-        """None where the batch expired or was cancelled before it wrote any: that costs nothing."""
-        operation = await self._operation(batch_id)
-        output = (operation.get("metadata") or {}).get("output") or operation.get("response") or {}
-        if not output.get("responsesFile"):
+        """None where the batch expired or was cancelled before it wrote any: that costs nothing.
+
+        A file that ends early is an error: what is missing in it would look unbilled.
+        """
+        batch = await self._batch(batch_id)
+        if not batch.results:
             return
+        count = 0
         with tempfile.TemporaryFile() as file:
             with self._known_failures(billed=False):
-                await self._client.aio.files.download(file=output["responsesFile"], destination=file)
+                await self._client.aio.files.download(file=batch.results, destination=file)
             file.seek(0)
             for line in file:
-                yield replies.batch_line(_loads(line), self._prices, self.model, SDK)
+                count += 1
+                yield replies.batch_line(_loads(line, lost=False), self._prices, self.model, SDK)
+        if batch.state == "SUCCEEDED" and count < batch.done:
+            raise replies.cut_short(count, batch.done)
 
     async def cancel(self, batch_id: str) -> None:
         with self._known_failures(billed=False):
@@ -240,11 +238,11 @@ def _as_it_is(request: dict[str, Any]) -> types.GenerateContentConfig:
     )
 
 
-def _loads(body: str | bytes) -> Any:
+def _loads(body: str | bytes, *, lost: bool = True) -> Any:
     try:
         return json.loads(body)
     except ValueError:
-        raise replies.broken(body if isinstance(body, str) else body.decode(errors="replace")) from None
+        raise replies.broken(body if isinstance(body, str) else body.decode(errors="replace"), lost=lost) from None
 
 
 def _check_params(params: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ Those cost time, and can't hold all that the API says: an error with details ins
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from google.genai import errors
@@ -34,7 +35,7 @@ def reply(value: Any, prices: Prices, *, seconds: float = 0.0, sdk: str, batch: 
     text, model, id = text_of(value), str(value.get("modelVersion", "")), str(value.get("responseId", ""))
     if problem := _problem(value):
         kind, message, category = problem
-        raw = text[:MAX_RAW]
+        raw = (text or str(value))[:MAX_RAW]
         raise OracleError(kind, message, category=category, raw=raw, cost_usd=cost, tokens=tokens, request_id=id, model=model)
     return Reply(text, model, tokens, cost, seconds, id, sdk)
 
@@ -166,6 +167,27 @@ def _retry_delay(facts: list[dict[str, Any]]) -> float | None:
     return None
 
 
+@dataclass(frozen=True)
+class Batch:
+    """`done`: how many were answered or failed; `results`: the file with what came of them; `problem`: of the whole batch."""
+
+    state: str
+    done: int
+    results: str
+    problem: str
+
+
+def batch(operation: Any) -> Batch:
+    try:
+        metadata = operation["metadata"]
+        stats, output = metadata.get("batchStats") or {}, metadata.get("output") or operation.get("response") or {}
+        state = str(metadata["state"]).rpartition("_STATE_")[2]
+        done = sum(_count(stats, name) for name in ("successfulRequestCount", "failedRequestCount"))
+        return Batch(state, done, str(output.get("responsesFile") or ""), str(_status(operation).get("message") or ""))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise broken(str(operation), lost=False) from None
+
+
 def batch_line(line: dict[str, Any], prices: Prices, model: str, sdk: str) -> tuple[str, Reply | OracleError]:
     """One line of a batch's results: the key it was asked under, and what came of it."""
     key = str(line.get("key", ""))
@@ -192,5 +214,9 @@ def unreachable(sent: bool) -> OracleError:
     return OracleError("network", broke if sent else never, lost=sent)
 
 
-def broken(raw: str = "") -> OracleError:
-    return OracleError("server", "Gemini's reply broke off or is not JSON.", raw=raw[:MAX_RAW], lost=True)
+def broken(raw: str = "", *, lost: bool = True) -> OracleError:
+    return OracleError("server", "Gemini's reply broke off or is not JSON.", raw=raw[:MAX_RAW], lost=lost)
+
+
+def cut_short(found: int, expected: int) -> OracleError:
+    return OracleError("server", f"Only {found} of the batch's {expected} results came.")

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import httpx2
 import openai
+from openai.types import Batch
 
 from distillery_site.common.errors import BadInput
 from labeling.oracles import openai_replies as replies
@@ -189,20 +190,25 @@ class OpenAIOracle:
     async def poll(self, batch_id: str) -> BatchStatus:
         with self._known_failures(billed=False):
             batch = await self._client.batches.retrieve(batch_id)
-            counts, status = batch.request_counts, batch.status
-            done = counts.completed + counts.failed if counts else 0
-            failed = _why(batch) if status == "failed" else ""
-        return BatchStatus(status in ENDED, done, failed)
+            failed = _why(batch) if batch.status == "failed" else ""
+            return BatchStatus(batch.status in ENDED, _done(batch), failed)
 
     async def results(self, batch_id: str) -> AsyncIterator[Result]:
-        """Those that were answered are in one file, those that failed in another; what was never begun may be in none."""
+        """What was answered is in one file, what failed in another; what was never begun may be in none.
+
+        Files that end early are an error: what is missing in them would look unbilled.
+        """
+        count = 0
         with self._known_failures(billed=False):
             batch = await self._client.batches.retrieve(batch_id)
             for file_id in (batch.output_file_id, batch.error_file_id):
                 if file_id:
                     async with self._client.files.with_streaming_response.content(file_id) as response:
                         async for line in lines(response.iter_bytes()):
-                            yield replies.batch_line(_loads(line), self._prices, self.model, SDK)
+                            count += 1
+                            yield replies.batch_line(_loads(line, lost=False), self._prices, self.model, SDK)
+        if batch.status == "completed" and count < _done(batch):
+            raise replies.cut_short(count, _done(batch))
 
     async def cancel(self, batch_id: str) -> None:
         with self._known_failures(billed=False):
@@ -249,7 +255,11 @@ def _most(question: Question) -> int:
     return question.size + OVERHEAD_TOKENS
 
 
-def _why(batch: Any) -> str:
+def _done(batch: Batch) -> int:
+    return batch.request_counts.completed + batch.request_counts.failed if batch.request_counts else 0
+
+
+def _why(batch: Batch) -> str:
     problems = (batch.errors and batch.errors.data) or []
     said = " ".join(
         f"{problem.message} (line {problem.line})" if problem.line else str(problem.message) for problem in problems[:3]
@@ -257,8 +267,8 @@ def _why(batch: Any) -> str:
     return f"The provider did not take the batch. {said or 'No reason was given.'}"
 
 
-def _loads(body: bytes) -> Any:
+def _loads(body: bytes, *, lost: bool = True) -> Any:
     try:
         return json.loads(body)
     except ValueError:
-        raise replies.broken(body.decode(errors="replace")) from None
+        raise replies.broken(body.decode(errors="replace"), lost=lost) from None

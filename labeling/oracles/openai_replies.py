@@ -51,7 +51,7 @@ def reply(
             kind,
             message,
             category=category,
-            raw=text[:MAX_RAW],
+            raw=(text or str(value))[:MAX_RAW],
             cost_usd=cost,
             tokens=tokens,
             request_id=id,
@@ -190,5 +190,9 @@ def unreachable(sent: bool) -> OracleError:
     return OracleError("network", broke if sent else never, lost=sent)
 
 
-def broken(raw: str = "") -> OracleError:
-    return OracleError("server", "The server's reply broke off or is not JSON.", raw=raw[:MAX_RAW], lost=True)
+def broken(raw: str = "", *, lost: bool = True) -> OracleError:
+    return OracleError("server", "The server's reply broke off or is not JSON.", raw=raw[:MAX_RAW], lost=lost)
+
+
+def cut_short(found: int, expected: int) -> OracleError:
+    return OracleError("server", f"Only {found} of the batch's {expected} results came.")
