@@ -9,10 +9,12 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-from labeling import fencing
+from labeling.fencing import neutralise
 from labeling.oracles.base import OracleError
+from labeling.suspects import suspicions
 
 QUOTES = 3
 LOW, HIGH = 0, 10
@@ -154,24 +156,34 @@ class Reading:
             yield f"{len(evidence)} quotes, at most {QUOTES} were asked for"
         if missed := sum(not quote.found for quote in evidence):
             yield f"{missed} of {len(evidence)} quotes not in the article"
-        yield from fencing.suspicions(self.text)
+        yield from (f"the article {finding}" for finding in suspicions(self.text))
 
 
 class Quotes:
     """Whether a passage is word for word in a text, but for case, white space and how quotes and dashes are typed."""
 
     def __init__(self, text: str):
-        self.told = f"{_plain(text)}\n{_plain(fencing.neutralise(text))}"
+        self.text, self.told = text, _plain(text)
+
+    @cached_property
+    def as_sent(self) -> str:
+        """What the model saw, where marks were changed for it."""
+        return _plain(neutralise(self.text))
 
     def has(self, quote: str) -> bool:
+        """All pieces of a quote with ellipses must be there, in order."""
         pieces = [piece for part in ELLIPSIS.split(_plain(quote)) if (piece := part.strip(" .,;:!?-"))]
-        at = 0
-        for piece in pieces:
-            at = self.told.find(piece, at)
-            if at < 0:
-                return False
-            at += len(piece)
-        return bool(pieces)
+        return bool(pieces) and (_in_order(pieces, self.told) or _in_order(pieces, self.as_sent))
+
+
+def _in_order(pieces: Sequence[str], text: str) -> bool:
+    at = 0
+    for piece in pieces:
+        at = text.find(piece, at)
+        if at < 0:
+            return False
+        at += len(piece)
+    return True
 
 
 def _plain(text: str) -> str:

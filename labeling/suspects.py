@@ -1,0 +1,68 @@
+"""What in an article speaks to its judge instead of its readers. Pure.
+
+A finding is a reason to look, never a reason to leave an article out: honest articles quote such words too.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+from itertools import islice
+
+from labeling.fencing import FRAME, TAG_SIGN, TURN, Folded, marks, unsmuggled
+from labeling.phrases import ANYWHERE_PATTERNS, FINDINGS, HIDES, LIKE_CHAT, LIKE_FRAME, MAY_BE_ANYWHERE, PHRASES
+
+WORD = re.compile(r"[\w']+")
+SPACED = re.compile(r"(?:[ ._*-]\w){8,}(?!\w)")
+CODED = re.compile(r"[A-Za-z0-9+/]{24,4000}={0,2}")
+MAX_CODED = 20
+OVERRIDES = re.compile("[\u202d\u202e]")
+
+
+def suspicions(text: str) -> tuple[str, ...]:
+    """Short names of what was found, in the order of FINDINGS; empty for nearly every honest article."""
+    found = set(_in(text))
+    for hidden in _hidden(text):
+        if inside := set(_in(hidden)):
+            found |= {HIDES, *inside}
+    if OVERRIDES.search(text) or unsmuggled(text) != text:
+        found.add(HIDES)
+    return tuple(finding for finding in FINDINGS if finding in found)
+
+
+def _in(text: str) -> Iterator[str]:
+    reading = Folded(text)
+    for told in dict.fromkeys((reading.plain, reading.skeleton)):
+        yield from _said(told)
+    for mark in marks(reading):
+        yield LIKE_FRAME if mark.re is FRAME else LIKE_CHAT
+    if TURN.search(reading.skeleton):
+        yield LIKE_CHAT
+
+
+def _said(told: str) -> Iterator[str]:
+    words = set(WORD.findall(told))
+    for finding, phrases in PHRASES.items():
+        if any(phrase.is_in(told, words) for phrase in phrases):
+            yield finding
+    if MAY_BE_ANYWHERE.search(told):
+        yield from (finding for finding, pattern in ANYWHERE_PATTERNS.items() if pattern.search(told))
+
+
+def _hidden(text: str) -> Iterator[str]:
+    """What was written so that people don't read it: spaced out, in tag characters, in base64."""
+    for spaced in SPACED.finditer(f" {text}"):
+        yield re.sub(r"[ ._*-]", "", spaced[0])
+    if TAG_SIGN.search(text):
+        yield "".join(chr(ord(sign) - 0xE0000) for sign in TAG_SIGN.findall(text))
+    for coded in islice(CODED.finditer(text), MAX_CODED):
+        yield from _decoded(coded[0].rstrip("="))
+
+
+def _decoded(coded: str) -> Iterator[str]:
+    try:
+        plain = base64.b64decode(coded[: len(coded) // 4 * 4]).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return
+    if plain.isprintable():
+        yield plain
