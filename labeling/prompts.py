@@ -157,8 +157,3 @@ def _score_schema(nulls: bool) -> dict[str, Any]:
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
-
-
-def estimate_tokens(text: str) -> int:
-    """About how many tokens a text is, where nobody counts them: today's tokenizers take some 3.5 bytes of prose each."""
-    return round(len(text.encode()) / 3.5)
