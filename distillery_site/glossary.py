@@ -17,6 +17,25 @@ TERMS: dict[str, tuple[str, str]] = {
     "oracle": ("Oracle", "The expensive judge a student learns from: a large language model with fixed parameters."),
     "label": ("Label", "An oracle's scores for one article by one rubric, with its reasons."),
     "reading": ("Reading", "One time that an oracle judged an article; a second reading shows how steady it is."),
+    "pilot": (
+        "Pilot",
+        "A small random sample, labelled first: how the oracle uses the scales, and what the rest costs.",
+    ),
+    "worst": (
+        "Worst case",
+        "The price if every question took all the tokens it may; that much is reserved before it is sent.",
+    ),
+    "cache": (
+        "Prompt cache",
+        "A provider keeps the beginning that questions share, and takes a fraction of the price for it.",
+    ),
+    "enrichment": (
+        "Enrichment",
+        "Where high scores are rare, a quick student picks articles likely to have them; a part stays unscreened, and weights "
+        "undo the choice in every figure about all articles.",
+    ),
+    "holdout": ("Unscreened part", "Articles of an enriched draw that were taken at random before anything was screened."),
+    "standsfor": ("Sampling weight", "How many articles a drawn one stands for: one over its chance of being drawn."),
     "recorded": ("Recorded oracle", "An oracle whose judgements were stored once and are replayed: nothing is paid or sent."),
     "call": ("Call", "One request to an oracle, written down before it leaves; what a run costs is the sum of its calls."),
     "reserved": ("Reserved", "The most that calls now out can cost; what they do cost is booked instead when they are answered."),

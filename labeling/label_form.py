@@ -108,10 +108,15 @@ def sealed(wanted: Wanted, plan: Plan) -> str:
     return signing.dumps({"for": wanted.key, "plan": plan.as_dict()}, salt=SALT, compress=True)
 
 
-def cap_to_show(plan: Plan, typed: Decimal | None, suggested: str) -> Decimal | float | None:
-    """What the person typed, unless it is the last plan's suggestion."""
-    own = typed is not None and f"{typed.normalize():f}" != suggested
-    return typed if own else plan.cap_usd
+def cap_to_show(plan: Plan, typed: Decimal | None, suggested: str) -> str:
+    """What the person typed, unless it is the last plan's suggestion; else this plan's."""
+    own = typed is not None and plain(typed) != suggested
+    return plain(typed if own else plan.cap_usd)
+
+
+def plain(amount: Decimal | float | None) -> str:
+    """As a number input takes it: 0.04, 11, and nothing for None."""
+    return "" if amount is None else f"{Decimal(str(amount)).normalize():f}"
 
 
 def initial_of(run: LabelingRun) -> dict[str, Any]:

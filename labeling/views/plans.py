@@ -7,7 +7,7 @@ from django.shortcuts import redirect, render
 
 from distillery_site.common.errors import BadInput
 from labeling.current import current_filter
-from labeling.label_form import LabelForm, cap_to_show, initial_of, sealed
+from labeling.label_form import LabelForm, cap_to_show, initial_of, plain, sealed
 from labeling.models import LabelingRun, OracleLabel
 from labeling.plans import Plan
 from labeling.tasks import send
@@ -77,7 +77,7 @@ def _show(
 
 def _planned(request: HttpRequest, form: LabelForm, wanted: Wanted, plan: Plan) -> dict[str, Any]:
     cap = cap_to_show(plan, form.cleaned_data.get("budget_usd"), request.POST.get("suggested", ""))
-    return {"plan": plan, "cap": cap, "sealed": "" if plan.refusals else sealed(wanted, plan)}
+    return {"plan": plan, "cap": cap, "suggested": plain(plan.cap_usd), "sealed": "" if plan.refusals else sealed(wanted, plan)}
 
 
 def _page(request: HttpRequest, form: LabelForm) -> dict[str, Any]:
