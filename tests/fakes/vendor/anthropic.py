@@ -62,6 +62,7 @@ class Anthropic:
         can = {"supported": True}
         capabilities = {"batch": can, "structured_outputs": can, "effort": can, "thinking": can}
         about = {"lifecycle": "active", "retires_at": None, "max_tokens": 64_000, "capabilities": capabilities}
+        about |= self.core.state.models.get(found[1], {})
         model = {"id": found[1], "type": "model", "display_name": found[1], "created_at": "2026-10-01T00:00:00Z", **about}
         return reply_json(model, headers=self._plain())
 

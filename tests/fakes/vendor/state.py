@@ -109,6 +109,7 @@ class State:
     takes_schema: bool = True  # a compatible server may know only {"type": "json_object"}
     limits: dict[str, Bucket] = field(default_factory=dict)  # "requests", "input", "output" a minute
     polls: int = 1  # how often a batch is looked at before it has ended
+    models: dict[str, dict[str, Any]] = field(default_factory=dict)  # what Anthropic's list says of one, beyond the usual
     batch_shares: dict[str, float] = field(default_factory=dict)  # errored, expired, canceled: share of the articles
     keep: bool = True  # False: counts only, for runs that would not fit into memory
     journal: list[dict[str, Any]] = field(default_factory=list)
