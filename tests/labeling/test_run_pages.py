@@ -1,4 +1,4 @@
-"""Labelling runs in the browser: start, watch, cancel, resume."""
+"""Labelling runs in the browser: watch, cancel, resume."""
 
 from typing import Any
 
@@ -10,8 +10,6 @@ from distillery_site.common.runs import RunState
 from labeling import services
 from labeling.models import LabelingItem, LabelingRun
 from tests.labeling import world
-
-FORM = {"filter": "", "oracle": "recorded", "model": "", "size": "2", "seed": "0", "reading": "1", "budget_usd": ""}
 
 
 @pytest.fixture
@@ -32,33 +30,6 @@ def passed(version: Any) -> Any:
 def run(passed: Any) -> LabelingRun:
     articles = services.sample_articles(policy=passed.policies.get())
     return services.start_labeling(version=passed, oracle=services.get_oracle(provider="recorded"), articles=articles)
-
-
-def test_it_starts_a_run_and_sends_the_task_once(lead: Client, passed: Any, django_capture_on_commit_callbacks: Any):
-    with django_capture_on_commit_callbacks() as sent:
-        answer = lead.post("/labels/new", {**FORM, "filter": passed.filter.pk})
-    run = LabelingRun.objects.get()
-    assert answer["Location"] == f"/labels/{run.pk}/"
-    assert (run.items.count(), run.state, run.created_by.username, len(sent)) == (2, RunState.QUEUED, "lead", 1)
-
-
-def test_a_paid_oracle_needs_a_key_and_says_which(lead: Client, passed: Any, settings: Any):
-    settings.ANTHROPIC_API_KEY = ""
-    answer = lead.post("/labels/new", {**FORM, "filter": passed.filter.pk, "oracle": "anthropic"})
-    assert answer.status_code == 400 and "Set ANTHROPIC_API_KEY" in answer.content.decode()
-
-
-def test_a_paid_oracle_needs_a_cap(lead: Client, passed: Any, settings: Any):
-    settings.ANTHROPIC_API_KEY = "sk-test"
-    answer = lead.post("/labels/new", {**FORM, "filter": passed.filter.pk, "oracle": "anthropic"})
-    assert answer.status_code == 400 and "costs money: give a cap in USD." in answer.content.decode()
-    assert not LabelingRun.objects.exists()
-
-
-def test_it_keeps_what_was_typed_when_nothing_passed_the_prefilter(lead: Client, version: Any):
-    answer = lead.post("/labels/new", {**FORM, "filter": version.filter.pk, "size": "17"})
-    shown = answer.content.decode()
-    assert answer.status_code == 400 and "import articles and run the prefilter first" in shown and 'value="17"' in shown
 
 
 def test_the_page_asks_again_only_while_something_can_change(lead: Client, run: LabelingRun):
@@ -110,7 +81,6 @@ def test_a_get_changes_nothing(lead: Client, run: LabelingRun):
 
 def test_the_list_shows_runs_or_how_to_start_one(lead: Client, version: Any):
     assert "python manage.py label tiny" in lead.get("/labels/").content.decode()
-    world.articles(1)
-    services.run_prefilter(policy=version.policies.get())
-    lead.post("/labels/new", {**FORM, "filter": version.filter.pk})
+    articles = world.keys(world.articles(1))
+    services.start_labeling(version=version, oracle=services.get_oracle(provider="recorded"), articles=articles)
     assert "Run " in lead.get("/labels/").content.decode()
