@@ -39,7 +39,7 @@ class Asked:
 
     @cached_property
     def article_hash(self) -> str:
-        return hashlib.sha256(self.article.encode()).hexdigest()[:32]
+        return hash_of(self.user)
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,11 @@ def fenced(user: str) -> str:
     """What stands inside the frame; all of it where there is none."""
     frame = FRAME.search(user)
     return frame.group(2) if frame else user
+
+
+def hash_of(user: str) -> str:
+    """Names the article, whatever is said around it."""
+    return hashlib.sha256(fenced(user).encode()).hexdigest()[:32]
 
 
 def has_frame(user: str) -> bool:

@@ -6,7 +6,7 @@ from re import Match
 from typing import TYPE_CHECKING, Any
 
 from tests.fakes.vendor.anthropic_checks import asked_for, check_headers, no_unknown
-from tests.fakes.vendor.batches import Batch, Batches, Item, Outcome, streamed
+from tests.fakes.vendor.batches import Batch, Batches, Item, Outcome
 from tests.fakes.vendor.core import Core, Refused, Route, body_of, reply_json
 from tests.fakes.vendor.http import Reply, Request
 
@@ -71,7 +71,7 @@ class AnthropicBatches:
         batch = self._known(found[1])
         if batch.ended is None:
             raise Refused("404", f"{batch.id} has no available results: it is still in progress")
-        return streamed(batch.results, self.batches.troubled("results_"))
+        return self.batches.download(batch, batch.results)
 
     def _known(self, batch_id: str) -> Batch:
         if batch_id not in self.batches.known:

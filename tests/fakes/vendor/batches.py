@@ -138,6 +138,13 @@ class Batches:
             if place % 2:
                 batch.results[place] = worded(Outcome(Item(result.custom_id, None), "canceled"), word)
 
+    def download(self, batch: Batch, results: list[Result]) -> Reply:
+        """JSON lines. With trouble the connection breaks half-way, or before."""
+        trouble = self.troubled("results_")
+        self._state.downloads.append((batch.id, time.time()))
+        sent = results[: len(results) // 2] if trouble == "middle" else results
+        return Reply(headers={"content-type": "application/x-jsonl"}, stream=_lines(sent), drop=trouble)
+
     def troubled(self, stage: str) -> str:
         """What is scripted for this look at a batch or its results: raises it, or says how to drop the connection."""
         fault = self._state.next_fault("", "", stage)
@@ -168,12 +175,6 @@ def worded(outcome: Outcome, word: Wording, entry: Entry | None = None) -> Resul
     return Result(outcome.item.custom_id, outcome.kind, line, entry)
 
 
-def streamed(results: list[Result], trouble: str = "") -> Reply:
-    """JSON lines. With trouble the connection breaks half-way, or before."""
-    sent = results[: len(results) // 2] if trouble == "middle" else results
-    return Reply(headers={"content-type": "application/x-jsonl"}, stream=_lines(sent), drop=trouble)
-
-
 async def _lines(results: list[Result]) -> AsyncIterator[bytes]:
     """An entry counts as delivered once its line was sent."""
     for start in range(0, len(results), SLICE):
@@ -181,4 +182,4 @@ async def _lines(results: list[Result]) -> AsyncIterator[bytes]:
         yield b"".join(result.line + b"\n" for result in part)
         for result in part:
             if result.entry:
-                result.entry.delivered = True
+                result.entry.delivered, result.entry.sent_at = True, time.time()

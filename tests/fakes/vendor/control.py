@@ -44,7 +44,7 @@ def _storm(state: State, storm: dict[str, Any] | None) -> None:
 
 def _reset(state: State, _: Any) -> None:
     """Forget what was seen; what was set stays."""
-    for seen in (state.journal, state.ledger, state.times, state.counts, state.asked, state.hit, state.cached):
+    for seen in (state.journal, state.ledger, state.times, state.downloads, state.counts, state.asked, state.hit, state.cached):
         seen.clear()
     state.most_busy = state.busy
 
@@ -60,7 +60,7 @@ CHANGES = {
 def _figures(state: State, _: Request) -> bytes:
     seen = {"counts": state.counts, "busy": state.busy, "most_busy": state.most_busy}
     money = {"ledger": len(state.ledger), "billed_usd": str(sum((entry.cost_usd for entry in state.ledger), Decimal(0)))}
-    return json.dumps({**seen, **money, "asked": len(state.asked), "faults": len(state.faults)}).encode()
+    return json.dumps({**seen, **money, "asked": len(state.asked), "downloads": state.downloads}).encode()
 
 
 def _ledger(state: State, request: Request) -> bytes:

@@ -4,7 +4,7 @@ import re
 from re import Match
 from typing import Any
 
-from tests.fakes.vendor.batches import Batches, streamed
+from tests.fakes.vendor.batches import Batches
 from tests.fakes.vendor.core import Core, Refused, Route, body_of, reply_json
 from tests.fakes.vendor.gemini_checks import check_key
 from tests.fakes.vendor.http import Reply, Request
@@ -71,7 +71,7 @@ class GeminiFiles:
         batch = self._batches.known.get(found[1].removeprefix(RESULTS))
         if request.query.get("alt") != "media" or batch is None or not batch.ended:
             raise Refused("404", f"The file {found[1]} can't be downloaded.")
-        return streamed(batch.results, self._batches.troubled("results_"))
+        return self._batches.download(batch, batch.results)
 
 
 def _words(name: str, about: dict[str, Any], size: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,6 +134,8 @@ class Connection(asyncio.Protocol):
         elif reply.stream:
             self.transport.write(b"0\r\n\r\n")
         else:
+            for entry in reply.entries:
+                entry.sent_at = time.time()
             self._unread += reply.entries
             self.transport.write(reply.head + reply.body)
 

@@ -1,6 +1,7 @@
 """What the vendor bills: one entry a request that a model worked on, by a price table of its own."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 MILLION = Decimal(1_000_000)
@@ -34,7 +35,7 @@ class Entry:
     """`delivered`: the answer was read by the one who asked; None while that isn't known.
 
     For a request in a batch: its result line was sent. usable: the answer was whole and fitted the schema, so nobody has
-    a reason to ask again.
+    a reason to ask again. The moments are seconds since 1970.
     """
 
     api: str
@@ -48,6 +49,8 @@ class Entry:
     delivered: bool | None = None
     fault: str = ""
     usable: bool = True
+    billed_at: float = field(default_factory=time.time)
+    sent_at: float | None = None
 
 
 def cost(model: str, tokens: Tokens, *, batch: bool = False) -> Decimal:

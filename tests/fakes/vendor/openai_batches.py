@@ -9,7 +9,7 @@ from email.policy import HTTP
 from re import Match
 from typing import TYPE_CHECKING, Any
 
-from tests.fakes.vendor.batches import Batch, Batches, Item, Outcome, Result, streamed
+from tests.fakes.vendor.batches import Batch, Batches, Item, Outcome, Result
 from tests.fakes.vendor.core import Core, Refused, Route, body_of, reply_json
 from tests.fakes.vendor.http import Reply, Request
 from tests.fakes.vendor.openai_checks import asked_for, check_key, no_unknown
@@ -63,7 +63,8 @@ class OpenAIBatches:
         check_key(request)
         batch_id, _, kind = found[1].removeprefix("file-").rpartition("-")
         if batch_id in self.batches.known:
-            return streamed(_file_of(self.batches.known[batch_id], kind), self.batches.troubled("results_"))
+            batch = self.batches.known[batch_id]
+            return self.batches.download(batch, _file_of(batch, kind))
         return Reply(body=self._known_file(found[1])[1], headers={"content-type": "application/octet-stream"})
 
     def _known_file(self, name: str) -> tuple[str, bytes]:

@@ -115,6 +115,7 @@ class State:
     journal: list[dict[str, Any]] = field(default_factory=list)
     ledger: list[Entry] = field(default_factory=list)
     times: list[float] = field(default_factory=list)  # when each request was accepted, time.time()
+    downloads: list[tuple[str, float]] = field(default_factory=list)  # (batch, when its results were asked for)
     counts: Counter[str] = field(default_factory=Counter)
     asked: Counter[str] = field(default_factory=Counter)  # by article
     hit: Counter[str] = field(default_factory=Counter)  # how often the storm struck, by article
