@@ -44,7 +44,13 @@ TABLE: dict[str, Rule] = {
     # labeling
     "filters": see(),
     "filter": see(),
+    "filter_new": form(LEAD),
+    "filter_edit": form(LEAD),
+    "filter_package": see(),
+    "filter_cap": do(LEAD),
     "filter_prefilter": do(LEAD),
+    "agreement": see(),
+    "agreement_review": do(REVIEWER),
     "articles": see(),
     "article": see(),
     "article_send": do(REVIEWER),
@@ -62,6 +68,8 @@ TABLE: dict[str, Rule] = {
     "labeling_run_cancel": do(LEAD),
     "labeling_run_resume": do(LEAD),
     "labeling_run_retry": do(LEAD),
+    "oracles": see(),
+    "oracle_probe": do(LEAD),
     "reviews": see(),
     "review": form(REVIEWER),
     # training

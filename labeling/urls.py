@@ -2,11 +2,17 @@
 
 from django.urls import path
 
-from labeling.views import articles, calls, filters, plans, reviews, runs
+from labeling.views import agreement, articles, calls, editor, filters, oracles, plans, reviews, runs
 
 urlpatterns = [
     path("filters/", filters.filters, name="filters"),
+    path("filters/new", editor.filter_new, name="filter_new"),
     path("filters/<slug:slug>/", filters.filter_, name="filter"),
+    path("filters/<slug:slug>/edit", editor.filter_edit, name="filter_edit"),
+    path("filters/<slug:slug>/package.zip", editor.filter_package, name="filter_package"),
+    path("filters/<slug:slug>/cap", editor.filter_cap, name="filter_cap"),
+    path("filters/<slug:slug>/agreement", agreement.agreement, name="agreement"),
+    path("filters/<slug:slug>/agreement/review", agreement.agreement_review, name="agreement_review"),
     path("filters/<slug:slug>/prefilter", filters.filter_prefilter, name="filter_prefilter"),
     path("articles/", articles.articles, name="articles"),
     path("articles/import", articles.article_import, name="article_import"),
@@ -25,6 +31,8 @@ urlpatterns = [
     path("labels/<int:pk>/flags/<path:kind>/", calls.labeling_run_flags, name="labeling_run_flags"),
     path("labels/<int:pk>/calls/", calls.labeling_run_calls, name="labeling_run_calls"),
     path("labels/<int:pk>/calls/<slug:key>/", calls.labeling_call, name="labeling_call"),
+    path("oracles/", oracles.oracles, name="oracles"),
+    path("oracles/<slug:provider>/test", oracles.oracle_probe, name="oracle_probe"),
     path("review/", reviews.reviews, name="reviews"),
     path("review/<int:pk>/", reviews.review, name="review"),
 ]

@@ -1,5 +1,6 @@
 """The filters, and one filter: what it asks, what is made of the scores, and whose labels hang on it."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from django.contrib import messages
@@ -7,18 +8,21 @@ from django.db.models import Count, Max, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
-from labeling import services
+from labeling import services, spending
 from labeling.current import choose_filter, latest_policy
 from labeling.figures import Distribution, label_totals, prefilter_counts, score_distributions
 from labeling.models import Filter, FilterVersion, Oracle, OracleLabel
+from labeling.readings import prompt_name
 
 
 @dataclass(frozen=True)
 class Readings:
-    """The labels of one oracle's one reading by one rubric."""
+    """The labels of one oracle's one reading by one rubric; `prompt` names the words it was asked in, where there are several."""
 
     oracle: Oracle
     reading: int
+    prompt_hash: str
+    prompt: str
     count: int
     cost_usd: float
     last: object
@@ -47,7 +51,9 @@ def filter_(request: HttpRequest, slug: str) -> HttpResponse:
             "readings": readings,
             "counts": prefilter_counts(policy) if policy else None,
             "distributions": _distributions(version, readings),
-            "older": found.versions.order_by("-number")[1:],
+            "older": found.versions.annotate(labels_count=Count("labels")).order_by("-number")[1:],
+            "spending": spending.of_filter(found),
+            "month": spending.this_month(),
         },
     )
 
@@ -63,13 +69,26 @@ def filter_prefilter(request: HttpRequest, slug: str) -> HttpResponse:
 
 def readings_of(version: FilterVersion) -> list[Readings]:
     """Largest first, so that the oracle students learn from leads."""
-    groups = OracleLabel.objects.filter(version=version).values("oracle", "reading")
+    groups = OracleLabel.objects.filter(version=version).values("oracle", "reading", "prompt_hash")
     rows = list(groups.annotate(count=Count("pk"), cost=Sum("cost_usd"), last=Max("created_at")).order_by("-count"))
     oracles = Oracle.objects.in_bulk([row["oracle"] for row in rows])
-    return [Readings(oracles[row["oracle"]], row["reading"], row["count"], row["cost"], row["last"]) for row in rows]
+    prompts = Counter(oracle for oracle, _ in {(row["oracle"], row["prompt_hash"]) for row in rows})
+    return [
+        Readings(
+            oracles[row["oracle"]],
+            row["reading"],
+            row["prompt_hash"],
+            prompt_name(row["prompt_hash"]) if prompts[row["oracle"]] > 1 else "",
+            row["count"],
+            row["cost"],
+            row["last"],
+        )
+        for row in rows
+    ]
 
 
 def _distributions(version: FilterVersion | None, readings: list[Readings]) -> list[Distribution]:
     if version is None or not readings:
         return []
-    return score_distributions(version=version, oracle=readings[0].oracle, reading=readings[0].reading)
+    lead = readings[0]
+    return score_distributions(version=version, oracle=lead.oracle, reading=lead.reading, prompt_hash=lead.prompt_hash)
