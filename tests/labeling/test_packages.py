@@ -1,14 +1,17 @@
 """Filter packages are read whole or refused with everything that is wrong with them."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from distillery_site.common.errors import BadInput
 from labeling.demo import recordings
-from labeling.packages import load_package
+from labeling.packages import FilterPackage, dump_package, load_package, package_of, stored_package
 from tests.labeling.world import TINY
 
 
@@ -94,3 +97,98 @@ def test_yaml_that_is_no_package_is_refused_in_a_sentence(tmp_path: Path, text: 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path):
     assert "nowhere" in problems(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("slug: tiny\nname: A\nname: B\n", "said twice: name"),
+        ("slug: tiny\nview: {max_words: 1, max_words: 2}\n", "said twice: max_words"),
+        ("a: &a [x]\nb: [*a, *a]\n", "aliases are not taken"),
+        ("a: &a [*a]\n", "aliases are not taken"),
+        ("a: 2026-02-31\n", "not valid YAML"),
+        ("[" * 5000, "not valid YAML"),
+    ],
+)
+def test_yaml_that_would_lose_something_or_never_end_is_refused(tmp_path: Path, text: str, complaint: str):
+    write(tmp_path)
+    (tmp_path / "filter.yaml").write_text(text)
+    assert complaint in problems(tmp_path)
+
+
+def test_plain_values_are_checked_like_files():
+    assert package_of(TINY).slug == "tiny"
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"name": ""}, "name: String should have at least 1 character."),
+        ({"colour": "blue"}, "colour: Extra inputs are not permitted."),
+        ({"prompt": " \n "}, "prompt: String should have at least 1 character."),
+        ({"prompt": None}, "prompt: Input should be a valid string."),
+        ({"prompt": "How\x00?"}, "prompt: holds a character that can't be stored."),
+        (
+            {"dimensions": [{**TINY["dimensions"][0], "name": "\ud800"}]},
+            "dimensions.0.name: holds a character that can't be stored.",
+        ),
+        ({"tiers": [{"name": "yes", "min": float("nan")}]}, "tiers.0.min: Input should be a finite number."),
+        ({"dimensions": TINY["dimensions"][:1]}, "the weights add up to 0.5, not to 1."),
+        ({"tiers": [{"name": "x", "min": 5}, {"name": "x", "min": 0}]}, "tiers named twice: x."),
+    ],
+)
+def test_every_problem_names_its_place(changes: dict[str, Any], sentence: str):
+    with pytest.raises(BadInput) as caught:
+        package_of({**TINY, **changes})
+    assert sentence in caught.value.problems
+
+
+WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=30)
+DIMENSION = st.fixed_dictionaries(
+    {
+        "name": WORDS,
+        "description": WORDS,
+        "anchors": st.dictionaries(st.sampled_from(["0", "3", "6", "9-10"]), WORDS, min_size=2),
+    }
+)
+
+
+@st.composite
+def packages(draw: st.DrawFn) -> FilterPackage:
+    dimensions = draw(st.lists(DIMENSION, min_size=1, max_size=4))
+    keyed = [{**each, "key": f"k{number}", "weight": 1 / len(dimensions)} for number, each in enumerate(dimensions)]
+    return package_of(
+        {
+            "slug": "drawn",
+            "name": draw(WORDS),
+            "question": draw(st.just("") | WORDS),
+            "dimensions": keyed,
+            "tiers": [{"name": draw(WORDS), "min": 0}],
+            "caps": [{"pattern": r"\bx\d+", "cap": draw(st.floats(0, 10)), "reason": draw(WORDS)}],
+            "prefilter": draw(st.just({}) | st.just({"min_words": 9, "languages": ["en"]})),
+            "prompt": draw(WORDS.filter(str.strip)),
+        }
+    )
+
+
+@settings(deadline=None)
+@given(packages())
+def test_what_is_written_back_is_read_as_the_same_package(package: FilterPackage):
+    with TemporaryDirectory() as folder:
+        for name, text in dump_package(package).items():
+            Path(folder, name).write_text(text, encoding="utf-8", newline="")
+        assert load_package(Path(folder)) == package
+
+
+@pytest.mark.parametrize(("slug", "dimensions"), DEMO)
+def test_the_demo_packages_survive_being_written(tmp_path: Path, slug: str, dimensions: int):
+    package = load_package(recordings.FOLDER / slug)
+    for name, text in dump_package(package).items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    assert load_package(tmp_path) == package and load_package(tmp_path).rubric_hash == package.rubric_hash
+
+
+def test_a_stored_filter_becomes_its_package_again():
+    package = load_package(recordings.FOLDER / "uplifting")
+    names = {"slug": package.slug, "name": package.name, "question": package.question}
+    assert stored_package(names=names, rubric=package.rubric, policy=package.policy) == package
