@@ -155,11 +155,10 @@ class OpenAIBatches:
         if outcome.kind in ("expired", "canceled"):
             code = {"expired": "batch_expired", "canceled": "batch_cancelled"}[outcome.kind]
             return {**line, "error": {"code": code, "message": "This request was not executed."}}
-        status, body = 500, self._api.error_body(outcome.error or "500", outcome.item.why)
+        error = outcome.error or "500"
+        status, body = int(error) if error.isdigit() else 400, self._api.error_body(error, outcome.item.why)
         if outcome.said and outcome.item.asked:
             status, body = 200, self._api.render(outcome.item.asked, outcome.said, outcome.request_id)
-        elif outcome.item.refused:
-            status = int(outcome.item.refused)
         return {**line, "response": {"status_code": status, "request_id": outcome.request_id, "body": body}, "error": None}
 
 
