@@ -48,7 +48,6 @@ class GeminiOracle:
     """`params`: max_tokens (thoughts included) and, where set, temperature, seed, thinking_level or thinking_budget."""
 
     provider = "gemini"
-    chunk = 1
     batch_limits: BatchLimits | None = BatchLimits()  # a file may hold 2 GB
 
     def __init__(
@@ -154,7 +153,7 @@ class GeminiOracle:
         batch = await self._batch(batch_id)
         if batch.state != "FAILED":
             return BatchStatus(batch.state in ENDED, batch.done)
-        return BatchStatus(True, batch.done, f"Gemini could not work on the batch. {batch.problem or 'No reason was given.'}")
+        return BatchStatus(True, batch.done, f"Gemini could not work on the batch: {batch.problem or 'it gave no reason.'}")
 
     async def _batch(self, batch_id: str) -> replies.Batch:
         """As it came: the SDK's own object leaves out how far the batch is and why it failed."""
@@ -182,8 +181,12 @@ class GeminiOracle:
             raise replies.cut_short(count, batch.done)
 
     async def cancel(self, batch_id: str) -> None:
-        with self._known_failures(billed=False):
-            await self._client.aio.batches.cancel(name=batch_id)
+        try:
+            with self._known_failures(billed=False):
+                await self._client.aio.batches.cancel(name=batch_id)
+        except OracleError:
+            if not (await self.poll(batch_id)).ended:
+                raise
 
     async def aclose(self) -> None:
         await self._http.aclose()

@@ -72,7 +72,6 @@ class OpenAIOracle:
     """
 
     provider = "openai"
-    chunk = 1
     batch_limits: BatchLimits | None = BatchLimits()  # OpenAI takes 50,000 requests and 200 MB
 
     def __init__(
@@ -211,8 +210,12 @@ class OpenAIOracle:
             raise replies.cut_short(count, _done(batch))
 
     async def cancel(self, batch_id: str) -> None:
-        with self._known_failures(billed=False):
-            await self._client.batches.cancel(batch_id)
+        try:
+            with self._known_failures(billed=False):
+                await self._client.batches.cancel(batch_id)
+        except OracleError:
+            if not (await self.poll(batch_id)).ended:
+                raise
 
     async def aclose(self) -> None:
         await self._client.close()
@@ -261,10 +264,8 @@ def _done(batch: Batch) -> int:
 
 def _why(batch: Batch) -> str:
     problems = (batch.errors and batch.errors.data) or []
-    said = " ".join(
-        f"{problem.message} (line {problem.line})" if problem.line else str(problem.message) for problem in problems[:3]
-    )
-    return f"The provider did not take the batch. {said or 'No reason was given.'}"
+    said = [f"{each.message or each.code}{f' (line {each.line})' if each.line else ''}" for each in problems[:3]]
+    return f"The provider did not take the batch: {'; '.join(said) or 'it gave no reason.'}"
 
 
 def _loads(body: bytes, *, lost: bool = True) -> Any:
