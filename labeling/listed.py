@@ -56,5 +56,5 @@ class RunLine:
 def run_lines(runs: Iterable[LabelingRun]) -> list[RunLine]:
     shown = list(runs)
     failed = LabelingItem.objects.filter(run__in=shown, state=LabelingItem.State.FAILED)
-    counts = dict(failed.order_by().values_list("run").annotate(Count("*")))
+    counts = dict(failed.order_by().values_list("run").annotate(n=Count("*")))
     return [RunLine(run, counts.get(run.pk, 0)) for run in shown]

@@ -133,7 +133,7 @@ class Standing:
 
     @cached_property
     def batch_states(self) -> dict[str, int]:
-        return Counter(dict(self.run.batches.order_by().values_list("state").annotate(Count("*"))))
+        return Counter(dict(self.run.batches.order_by().values_list("state").annotate(n=Count("*"))))
 
     @property
     def batch_count(self) -> int:
@@ -173,7 +173,7 @@ class Standing:
             return None
         since = self.run.batches.exclude(state__in=SETTLED).aggregate(first=Min("created_at"))["first"]
         first = total - away + 1
-        which = f"Batch {first} of {total} is" if away == 1 else f"Batches {first} to {total} of {total} are"
+        which = f"Batch {first} of {total} is" if away == 1 else f"Batches {first} to {total} are"
         return Doing(f"{which} with the provider", since=since)
 
     @property
@@ -203,7 +203,7 @@ class Standing:
             return Pace(eta_seconds=run.seconds / done * self.counts.waiting if done else None)
         now = timezone.now()
         found = run.calls.filter(settled_at__gt=now - WINDOW).aggregate(
-            calls=Count("*"), labels=Count("*", filter=LABELLED), began=Min("sent_at")
+            calls=Count("*"), labels=Count("pk", filter=LABELLED), began=Min("sent_at")
         )
         limit = allowed(run.oracle.provider, run.oracle.model)
         if not found["calls"]:
