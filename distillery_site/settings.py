@@ -17,7 +17,7 @@ MODELS_ROOT = env.path("DISTILLERY_MODELS", VAR / "models")
 BASES_ROOT = env.path("DISTILLERY_BASES", VAR / "bases")
 
 DEBUG = env.flag("DISTILLERY_DEBUG", False)
-SECRET_KEY = env.text("SECRET_KEY") or local.kept_secret(VAR / "secret_key", lambda: secrets.token_urlsafe(50))
+SECRET_KEY = env.secret("SECRET_KEY") or local.kept_secret(VAR / "secret_key", lambda: secrets.token_urlsafe(50))
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 WEB_PORT = env.integer("PORT", 8000)
@@ -140,6 +140,7 @@ WHITENOISE_AUTOREFRESH = DEBUG
 SCORE_MAX_ARTICLES = env.integer("SCORE_MAX_ARTICLES", 64)
 SCORE_MAX_CHARACTERS = env.integer("SCORE_MAX_CHARACTERS", 200_000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.integer("MAX_BODY_BYTES", 16 * 1024 * 1024)
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 4000  # the rubric editor: 40 dimensions with all their anchors
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -166,7 +167,7 @@ SPECTACULAR_SETTINGS = {
 ENGINE_URL = env.text("ENGINE_URL") or local.engine_url(VAR)
 EMBEDDED_ENGINE = not env.text("ENGINE_URL")
 ENGINE_BIND = env.text("ENGINE_BIND", "127.0.0.1")  # where it listens; others ask it at ENGINE_URL
-ENGINE_TOKEN = env.text("ENGINE_TOKEN") or local.kept_secret(VAR / "engine_token", lambda: secrets.token_urlsafe(32))
+ENGINE_TOKEN = env.secret("ENGINE_TOKEN") or local.kept_secret(VAR / "engine_token", lambda: secrets.token_urlsafe(32))
 ENGINE_TIMEOUT = env.number("ENGINE_TIMEOUT", 60.0)
 
 CELERY_BROKER_URL = REDIS_URL
@@ -179,17 +180,17 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "unacked_restore_interval": 2, "unacked_restore_throttle": 1}
 CELERY_TASK_DEFAULT_QUEUE = "default"
 
-ANTHROPIC_API_KEY = env.text("ANTHROPIC_API_KEY")
+ANTHROPIC_API_KEY = env.secret("ANTHROPIC_API_KEY")
 ANTHROPIC_BASE_URL = env.text("ANTHROPIC_BASE_URL", "https://api.anthropic.com")
-GEMINI_API_KEY = env.text("GEMINI_API_KEY")
+GEMINI_API_KEY = env.secret("GEMINI_API_KEY")
 GEMINI_BASE_URL = env.text("GEMINI_BASE_URL", "https://generativelanguage.googleapis.com")
-OPENAI_API_KEY = env.text("OPENAI_API_KEY")
+OPENAI_API_KEY = env.secret("OPENAI_API_KEY")
 OPENAI_BASE_URL = env.text("OPENAI_BASE_URL", "https://api.openai.com/v1")
 ORACLE_LIMITS = env.words("ORACLE_LIMITS")  # provider/model=requests/input tokens/output tokens a minute; else learned
 ORACLE_CONCURRENCY = env.integer("ORACLE_CONCURRENCY", 0)  # questions out at once in one worker; 0: the provider's own
 ORACLE_TIMEOUT = env.number("ORACLE_TIMEOUT", 120.0)  # seconds for one answer
 ORACLE_MONTHLY_CAP_USD = env.text("ORACLE_MONTHLY_CAP_USD")  # over all runs of a calendar month (UTC); empty: none
-ORACLE_PRICES = env.words("ORACLE_PRICES")  # model=input/output in USD per million tokens, where the list lacks or misprices one
+ORACLE_PRICES = env.words("ORACLE_PRICES")  # model=in/out[/batch in/batch out] in USD a million tokens; beats the list
 OUTBOUND_ALLOW = env.words("OUTBOUND_ALLOW")  # hosts inside the own network that may be called
 
 LOGGING = {

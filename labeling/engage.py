@@ -4,6 +4,7 @@ Everything that can be refused without asking anybody is refused here, before an
 """
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -13,6 +14,8 @@ from labeling.demo import recordings
 from labeling.models import FilterVersion, Oracle
 from labeling.oracles import base, registry
 from labeling.packages import load_package
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def engage(oracle: Oracle, version: FilterVersion) -> base.Oracle:
@@ -33,8 +36,19 @@ def _recordings_of(version: FilterVersion) -> dict[str, Any]:
     return {"folder": folder, "source": recordings.SOURCE}
 
 
-def _settings_of(name: str) -> dict[str, Any]:
+def can_be_asked(name: str) -> bool:
+    """Whether a provider has all it needs: a key, or an address on this machine, where a server may want none."""
     known = registry.provider(name)
+    if not known.paid or getattr(settings, known.key_setting):
+        return True
+    return urlsplit(getattr(settings, known.url_setting)).hostname in LOOPBACK
+
+
+def _settings_of(name: str) -> dict[str, Any]:
+    """The key comes first: without one the address is nobody's business."""
+    known = registry.provider(name)
+    if not can_be_asked(name):
+        raise base.OracleError("auth", f"{known.key_setting} is not set; set it and resume the run.")
     lanes = {"concurrency": settings.ORACLE_CONCURRENCY} if settings.ORACLE_CONCURRENCY else {}
     return {
         "api_key": getattr(settings, known.key_setting),

@@ -14,6 +14,7 @@ from django.core.management import CommandError, call_command
 from distillery_site import doctor, local
 from distillery_site.doctor import Finding
 from distillery_site.embedded.home import LocalError
+from tests.fakes.vendor import KEY, FakeVendor
 
 pytestmark = pytest.mark.django_db
 
@@ -100,7 +101,28 @@ def test_the_command_prints_json_and_fails_on_a_problem(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bad = Finding("disk", "problem", "It is full.")
-    monkeypatch.setattr("distillery_site.management.commands.doctor.examine", lambda: iter([bad]))
+    monkeypatch.setattr("distillery_site.management.commands.doctor.examine", lambda probe: iter([bad]))
     with pytest.raises(CommandError, match="1 problem found"):
         call_command("doctor", json=True)
     assert json.loads(capsys.readouterr().out)["findings"] == [{"name": "disk", "level": "problem", "sentence": "It is full."}]
+
+
+def test_it_says_which_vendors_can_be_asked(settings: Any) -> None:
+    settings.ANTHROPIC_API_KEY, settings.GEMINI_API_KEY, settings.OPENAI_API_KEY = "secret-key", "", ""
+    settings.OPENAI_BASE_URL = "http://localhost:8000/v1"
+    sentences = [finding.sentence for finding in doctor.oracle_keys()]
+    assert sentences == [
+        "ANTHROPIC_API_KEY is set, so anthropic can be asked.",
+        "OPENAI_BASE_URL is on this machine, so openai is asked without a key.",
+        "Not set: GEMINI_API_KEY. Recorded and external labels need no key.",
+    ]
+
+
+def test_probing_asks_each_vendor_something_tiny(settings: Any) -> None:
+    with FakeVendor() as server:
+        settings.ANTHROPIC_API_KEY, settings.ANTHROPIC_BASE_URL = KEY, server.url
+        settings.GEMINI_API_KEY, settings.GEMINI_BASE_URL = "wrong", server.url
+        settings.OPENAI_API_KEY, settings.OPENAI_BASE_URL = "", "https://example.org/v1"
+        found = list(doctor.probes())
+    assert [finding.level for finding in found] == ["ok", "problem"]
+    assert "claude-haiku-5-5" in found[0].sentence and "GEMINI_API_KEY" in found[1].sentence
