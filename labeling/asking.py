@@ -23,6 +23,7 @@ from distillery_site.common.errors import Cancelled, DistilleryError, Transient
 from distillery_site.common.runs import RunState
 from labeling import budget
 from labeling.models import LabelingItem, LabelingRun, LabelingShard
+from labeling.oracles import base
 from labeling.oracles.base import PROVIDERS_OWN, Oracle, OracleError, Reply, Tokens
 from labeling.outcomes import Answers, Ask
 from labeling.rates import Gate
@@ -186,6 +187,9 @@ class Asking:
                 self.stop = self.stop or answer
             return
         self.failures += 1
+        if self._scouting():  # a provider that is away is not hammered
+            pace = min(base.BACKOFF_SECONDS * self.failures / SCOUTS, REST_SECONDS)
+            self.idle_until = time.monotonic() + pace
         self.patience = max(self.patience, answer.retry_after or 0.0)
         if answer.kind == "rate":  # a long wait is believed when others confirm it
             self.gate.slow_down(min(answer.retry_after or 1.0, REST_SECONDS))
@@ -210,7 +214,7 @@ class Asking:
 
     def _take(self) -> list[Ask]:
         """The next questions with money and permission behind them; sets `finished` or raises Rest when there are none."""
-        lanes = self.oracle.concurrency if self.answered else min(SCOUTS, self.oracle.concurrency)
+        lanes = min(SCOUTS, self.oracle.concurrency) if self._scouting() else self.oracle.concurrency
         free = min(lanes - len(self.out), BATCH)
         if free <= 0 or not self._any_due():
             return []
@@ -223,6 +227,10 @@ class Asking:
         unused = grant.count - len(asks)
         self.gate.use(-unused, -unused * each[0], -unused * each[1])
         return asks
+
+    def _scouting(self) -> bool:
+        """Whether it is not known that the provider is there: no answer yet, or only failures lately."""
+        return not self.answered or self.failures >= SCOUTS
 
     def _waiting(self) -> QuerySet[LabelingItem]:
         return self.run.items.filter(state=Item.WAITING, shard=None)
@@ -256,7 +264,8 @@ class Asking:
 
     @transaction.atomic
     def _claim(self, count: int) -> list[LabelingItem]:
-        free = self._waiting().filter(due(timezone.now())).select_related("article").order_by("pk")
+        order = ("attempts", "pk") if self._scouting() else ("pk",)  # an outage costs no article all its tries
+        free = self._waiting().filter(due(timezone.now())).select_related("article").order_by(*order)
         items = list(free.select_for_update(skip_locked=True, of=("self",))[:count])
         LabelingItem.objects.filter(pk__in=[item.pk for item in items]).update(shard=self.shard)
         return items
@@ -271,7 +280,11 @@ class Asking:
         calls = [ask.call for ask in asks if ask.call is not None]
         for call in calls:
             call.shard = self.shard
-        written, cap = budget.reserve(self.run, self.shard, calls)
+        try:
+            written, cap = budget.reserve(self.run, self.shard, calls)
+        except DistilleryError:
+            self._put_back([ask.item_id for ask in asks], None)
+            raise
         keys = {call.key for call in written}
         held = [ask for ask in asks if ask.key in keys]
         if back := [ask.item_id for ask in asks if ask.key not in keys]:

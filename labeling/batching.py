@@ -155,7 +155,11 @@ class Batching:
         calls = [ask.call for ask in asks if ask.call is not None]
         for call in calls:
             call.shard, call.batch = self.shard, batch
-        written, self.cap = budget.reserve(self.run, self.shard, calls)
+        try:
+            written, self.cap = budget.reserve(self.run, self.shard, calls)
+        except DistilleryError:
+            self._let_go([ask.item_id for ask in asks])
+            raise
         keys = {call.key for call in written}
         self._let_go([ask.item_id for ask in asks if ask.key not in keys], 0.0 if self.cap else LAST_POLL)
         return [ask for ask in asks if ask.key in keys]

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from labeling.models import Article, FilterVersion, LabelingItem, LabelingRun, OracleCall, OracleLabel
 from labeling.oracles.base import Oracle, OracleError, Question, Reply, next_step, usd
-from labeling.prompts import Parsed, Rubric, prompt_for, read, repair, suspicions
+from labeling.prompts import Parsed, Rubric, prompt_for, read, repair
 from labeling.settling import Call, Item, Outcome
 
 UNPROMPTED = frozenset({"recorded", "external"})  # their judgements were asked for elsewhere, in words we don't know
@@ -132,7 +132,7 @@ class Answers:
         return {"attempts": attempts, "room": step.room, "repair": step.repair, "not_before": due}
 
     def _labels(self, ask: Ask, answer: Reply, parsed: Iterable[Parsed], cost: Decimal) -> list[dict[str, Any]]:
-        common = [*(["repaired"] if ask.repair else []), *(suspicions(ask.text) if self.prompt_hash else [])]
+        common = ["repaired"] if ask.repair else []
         share, raw = str(usd(cost / len(self.versions))), answer.text.replace("\x00", "")
         return [
             {

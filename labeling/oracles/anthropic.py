@@ -43,7 +43,6 @@ class AnthropicOracle:
     """`params`: max_tokens (thinking included) and effort. There is no temperature any more: repeatability is measured."""
 
     provider = "anthropic"
-    chunk = 1
     batch_limits: BatchLimits | None = BatchLimits()  # the provider's own: 100,000 requests or 256 MB
 
     def __init__(
@@ -71,8 +70,9 @@ class AnthropicOracle:
             http_client=Lanes(timeout, concurrency),
             open_telemetry=False,  # articles leave for the provider and for nobody else
         )
-        if leaving := claude.retirement(model):
-            log.warning("%s", leaving)
+        self.notice = claude.retirement(model)
+        if self.notice:
+            log.warning("%s", self.notice)
 
     def worst_cost(self, question: Question, *, batch: bool = False) -> Decimal:
         """A token is at least one byte, so bytes bound the input; the output is bounded by max_tokens."""

@@ -160,14 +160,14 @@ Result = tuple[str, Reply | OracleError]
 
 
 class Oracle(Protocol):
-    """Up to `concurrency` questions may be out at once; `chunk` of them are reserved and settled together."""
+    """Up to `concurrency` questions may be out at once."""
 
     provider: str
     model: str
     params: dict[str, Any]
     concurrency: int
-    chunk: int
     batch_limits: BatchLimits | None  # None: there is no batch service
+    notice: str  # what to know before paying, such as that the model is on its way out; usually nothing
 
     def worst_cost(self, question: Question, *, batch: bool = False) -> Decimal:
         """USD, never less than what the call can cost."""

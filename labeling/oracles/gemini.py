@@ -49,6 +49,7 @@ class GeminiOracle:
 
     provider = "gemini"
     batch_limits: BatchLimits | None = BatchLimits()  # a file may hold 2 GB
+    notice = ""
 
     def __init__(
         self,

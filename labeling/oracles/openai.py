@@ -73,6 +73,7 @@ class OpenAIOracle:
 
     provider = "openai"
     batch_limits: BatchLimits | None = BatchLimits()  # OpenAI takes 50,000 requests and 200 MB
+    notice = ""
 
     def __init__(
         self,

@@ -16,8 +16,8 @@ class RecordedOracle(NoBatches):
     """Rows of {"article_id", "scores": {dimension: 0–10}, "reasoning"}; keys are `source:article_id`."""
 
     provider = "recorded"
-    concurrency = 1
-    chunk = 500  # nothing is paid and nobody waits, so many share one transaction
+    notice = ""
+    concurrency = 500  # nothing is paid and nobody waits, so many share one transaction
 
     def __init__(self, model: str, params: dict[str, Any], *, folder: Path, source: str):
         self.model, self.params = model, params

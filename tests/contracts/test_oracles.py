@@ -61,7 +61,7 @@ def test_a_call_never_costs_more_than_its_worst_case(oracle: Oracle):
 
 
 def test_an_oracle_says_how_it_wants_to_be_asked(oracle: Oracle):
-    assert oracle.concurrency >= 1 and oracle.chunk >= 1 and oracle.provider in registry.PROVIDERS
+    assert oracle.concurrency >= 1 and oracle.provider in registry.PROVIDERS
 
 
 def test_one_tiny_call_says_in_a_sentence_that_all_works(oracle: Oracle):

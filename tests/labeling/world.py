@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import redis
+from django.conf import settings
+
 from labeling import services
 from labeling.models import Article, FilterVersion
 from labeling.packages import FilterPackage
@@ -43,3 +46,10 @@ def articles(count: int) -> list[Article]:
 
 def keys(found: list[Article]) -> list[int]:
     return [article.pk for article in found]
+
+
+def forget_rates() -> None:
+    """What Valkey remembers of how fast a provider may be asked."""
+    found = redis.Redis.from_url(settings.REDIS_URL)
+    for key in found.scan_iter("rate:*"):
+        found.delete(key)
