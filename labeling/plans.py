@@ -156,6 +156,8 @@ class _Planning:
         except DistilleryError as error:
             self.refusals += getattr(error, "problems", None) or [str(error)]
             return None
+        if ready.notice:
+            self.notes.append(ready.notice)
         if self.mode == BATCH and ready.batch_limits is None:
             self.refusals.append(f"{self.oracle} takes no batches; ask it directly.")
         return ready if self.articles and not self.refusals else None

@@ -116,19 +116,28 @@ class AnthropicOracle:
     async def count_tokens(self, question: Question) -> int | None:
         request = self._request(question)
         del request["max_tokens"]
-        with self._known_failures():
+        with self._known_failures(billed=False):
             return (await self._client.messages.count_tokens(**request)).input_tokens
 
     async def probe(self) -> str:
         """The model's entry says whether it is on its way out; one token of an answer, that the key may use it."""
-        with self._known_failures():
-            entry = await self._client.models.retrieve(self.model)
-        leaving = claude.lifecycle(entry)
+        leaving = await self._lifecycle()
         hello: Any = [{"role": "user", "content": "Say yes."}]
         with self._known_failures():
             said = await self._client.messages.create(model=self.model, max_tokens=1, messages=hello)
         cost = self._prices.cost(claude.usage(said.model_dump()))
         return f"Anthropic answers as {said.model}; asking cost ${cost:.7f}. {leaving}".rstrip()
+
+    async def _lifecycle(self) -> str:
+        """A gateway may have no list of models; then the message that follows tells whether this one is there."""
+        try:
+            with self._known_failures(billed=False):
+                entry = await self._client.models.retrieve(self.model)
+        except OracleError as error:
+            if error.kind != "request":
+                raise
+            return self.notice
+        return claude.lifecycle(entry)
 
     async def submit(self, marker: str, questions: Sequence[Question]) -> str:
         """The body is put together here: the SDK would copy every value of every request first."""
@@ -161,7 +170,7 @@ class AnthropicOracle:
 
     async def _made_since(self, start: datetime) -> AsyncIterator[MessageBatch]:
         """Newest first, as they are listed."""
-        with self._known_failures():
+        with self._known_failures(billed=False):
             async for batch in self._client.messages.batches.list(limit=PAGE):
                 if batch.created_at < start:
                     return
@@ -174,13 +183,13 @@ class AnthropicOracle:
         return None
 
     async def poll(self, batch_id: str) -> BatchStatus:
-        with self._known_failures():
+        with self._known_failures(billed=False):
             batch = await self._client.messages.batches.retrieve(batch_id)
         return BatchStatus(batch.processing_status == "ended", _total(batch) - batch.request_counts.processing)
 
     async def results(self, batch_id: str) -> AsyncIterator[Result]:
         """A file that ends early is an error: what is missing in it would look unbilled."""
-        with self._known_failures():
+        with self._known_failures(billed=False):
             expected = _total(await self._client.messages.batches.retrieve(batch_id))
         count = 0
         async with aclosing(self._result_lines(batch_id)) as found:
@@ -192,7 +201,7 @@ class AnthropicOracle:
 
     async def _result_lines(self, batch_id: str) -> AsyncGenerator[dict[str, Any]]:
         """Read at the address that was checked, whatever results_url says; one line in memory at a time."""
-        with self._known_failures():
+        with self._known_failures(billed=False):
             path, stream = f"{BATCHES}/{batch_id}/results", anthropic.AsyncStream[Any]
             response = await self._client.get(path, cast_to=httpx2.Response, stream=True, stream_cls=stream)
             assert isinstance(response, httpx2.Response)
@@ -204,7 +213,7 @@ class AnthropicOracle:
 
     async def cancel(self, batch_id: str) -> None:
         try:
-            with self._known_failures():
+            with self._known_failures(billed=False):
                 await self._client.messages.batches.cancel(batch_id)
         except OracleError as error:
             if error.kind != "request":  # it has ended meanwhile
@@ -214,18 +223,21 @@ class AnthropicOracle:
         await self._client.close()
 
     @contextmanager
-    def _known_failures(self) -> Iterator[None]:
-        """Whatever goes wrong on the way, as an OracleError."""
+    def _known_failures(self, *, billed: bool = True) -> Iterator[None]:
+        """Whatever goes wrong on the way, as an OracleError. `billed`: whether what is asked for here costs anything."""
         try:
             yield
-        except anthropic.APIStatusError as error:
-            raise claude.refused(error, self.model) from None
-        except anthropic.APIConnectionError as error:
-            raise claude.unreachable(was_sent(error)) from None
-        except TimeoutError:
-            raise claude.unreachable(sent=True) from None
-        except (ValueError, httpx2.HTTPError, anthropic.APIResponseValidationError):
-            raise claude.broken() from None
+        except (anthropic.AnthropicError, httpx2.HTTPError, TimeoutError, ValueError) as error:
+            known = self._known(error)
+            known.lost = known.lost and billed
+            raise known from None
+
+    def _known(self, error: Exception) -> OracleError:
+        if isinstance(error, anthropic.APIStatusError):
+            return claude.refused(error, self.model)
+        if isinstance(error, anthropic.APIConnectionError):
+            return claude.unreachable(was_sent(error))
+        return claude.unreachable(sent=True) if isinstance(error, TimeoutError) else claude.broken()
 
 
 def _total(batch: MessageBatch) -> int:

@@ -139,8 +139,9 @@ def test_a_model_that_is_gone_is_an_error_before_it_is_asked(oracle: Oracle, ser
 
 
 def test_the_sdk_knows_some_that_leave_too(server: FakeVendor, caplog: pytest.LogCaptureFixture):
-    make("anthropic", server, model="claude-sonnet-4-5")
-    assert "November 30th, 2026" in caplog.text
+    leaving = make("anthropic", server, model="claude-sonnet-4-5")
+    assert "November 30th, 2026" in leaving.notice and leaving.notice in caplog.text
+    assert not make("anthropic", server).notice
 
 
 # Batches
