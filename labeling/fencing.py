@@ -51,7 +51,7 @@ TAG = re.compile(
     r"|(?P<open2><)\s*+/?\s*+s\s*+(?P<close2>>)"
 )
 TOKEN = re.compile(
-    r"(?P<open><)\s*+\|\s*+(?:[\w\s]{1,60}\|\s*+(?P<close>>)"
+    r"(?P<open><)\s*+\|(?:[\w▁-]{2,60}\|(?P<close>>)"
     r"|(?:im_(?:start|end|sep)|endof\w+|begin_of\w+|end_of\w+|start_\w+|end_\w+|eo[tm]_id|system|user|assistant)(?![a-z0-9]))"
 )
 INST = re.compile(r"(?P<open>\[)\s*+/?\s*+(?:inst|sys|system_prompt|available_tools|tool_calls|tool_results)\s*+(?P<close>\])")

@@ -57,8 +57,8 @@ JUDGE_WORDS = (
 )
 JUDGED = r"(?:read|scor|rat|grad|evaluat|judg|process|pars|label|labell|analy[sz]|classify)"
 RATED = (
-    r"\b(?:this|the|every|each|all|any|its) (?:\w+ ){0,2}?"
-    r"(?:article|text|story|dimensions?|criteri\w+|categor\w+|scores?|ratings?|keys?|fields?)\b"
+    r"\b(?:(?:this|the) (?:article|text|story|scores)|(?:every|each|all|any) (?:\w+ ){0,2}?"
+    r"(?:dimensions?|criteri\w+|categor\w+|scores?|ratings?|keys?|fields?))\b"
 )
 SCORE_WORDS = "score scores rating ratings mark marks value number dimension dimensions criterion criteria"
 TOP = r"\b(?:10|10\.0|ten|9\.5|maximum|maximal|max|highest|perfect|full marks|zero|0|lowest|minimum)\b(?!-\w)"
@@ -167,7 +167,7 @@ PHRASES: dict[str, list[Phrase]] = {
     ],
     SCORE: [
         _phrase(
-            "give assign award grant rate score grade mark set rank output return judge put respond answer reply",
+            "give assign award grant rate score grade mark output return judge respond answer reply",
             r"\b" + _both(RATED, TOP, 60),
             TOP_WORDS,
         ),
@@ -178,7 +178,7 @@ PHRASES: dict[str, list[Phrase]] = {
         ),
         _phrase(
             "give assign award grant return output use record enter choose",
-            rf" (?:it |this |them )?(?:a |the )?{BEST} (?:possible )?(?:score|rating|value|number|mark)s?\b",
+            rf" (?:it |this |them )?(?:a |the )?{BEST} (?:possible )?(?:score|value|number|mark)s?\b",
             SCORE_WORDS,
         ),
         _phrase("set output return answer record", rf"{SOON}{{0,20}}\w ?= ?(?:10|9\.5)\b", "10 9"),
@@ -195,7 +195,7 @@ PHRASES: dict[str, list[Phrase]] = {
         _phrase(
             "maximum highest top perfect full lowest minimum",
             rf" (?:possible )?(?:scores?|ratings?|marks)\b{SOON}{{0,30}}"
-            r"\b(?:for|in|on|across|to) (?:this (?:article|text|story)|(?:all|every|each) (?:dimension|criteri|categor))",
+            r"\b(?:for|in|on|across|to) (?:this (?:article|text|story)|(?:all|every|each) (?:dimension|criteri))",
             SCORE_WORDS,
         ),
         _phrase(
@@ -310,3 +310,6 @@ ANYWHERE = {
 }
 MAY_BE_ANYWHERE = re.compile(r"[{\u4e00-\u9fff]")
 ANYWHERE_PATTERNS = {finding: re.compile(pattern) for finding, pattern in ANYWHERE.items()}
+
+# Without the blanks, for words whose letters were spaced out.
+SQUEEZED = re.compile(r"(?:ignore|disregard|forget)\w{0,16}(?:instructions|rubric|rules)|scoreof(?:10|ten)|systemprompt")

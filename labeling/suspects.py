@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from labeling.fencing import FRAME, TAG_SIGN, TURN, Folded, marks, unsmuggled
-from labeling.phrases import ANYWHERE_PATTERNS, FINDINGS, HIDES, LIKE_CHAT, LIKE_FRAME, MAY_BE_ANYWHERE, PHRASES
+from labeling.phrases import ANYWHERE_PATTERNS, FINDINGS, HIDES, LIKE_CHAT, LIKE_FRAME, MAY_BE_ANYWHERE, MODEL, PHRASES, SQUEEZED
 
 WORD = re.compile(r"[\w']+")
 SPACED = re.compile(r"(?:[ ._*-]\w){8,}(?!\w)")
@@ -21,7 +21,7 @@ OVERRIDES = re.compile("[\u202d\u202e]")
 
 def suspicions(text: str) -> tuple[str, ...]:
     """Short names of what was found, in the order of FINDINGS; empty for nearly every honest article."""
-    found = set(_in(text))
+    found = {*_in(text), *_spaced(text)}
     for hidden in _hidden(text):
         if inside := set(_in(hidden)):
             found |= {HIDES, *inside}
@@ -49,10 +49,14 @@ def _said(told: str) -> Iterator[str]:
         yield from (finding for finding, pattern in ANYWHERE_PATTERNS.items() if pattern.search(told))
 
 
+def _spaced(text: str) -> Iterator[str]:
+    for letters in SPACED.finditer(f" {text}"):
+        if SQUEEZED.search(re.sub(r"[ ._*-]", "", letters[0].lower())):
+            yield from (HIDES, MODEL)
+
+
 def _hidden(text: str) -> Iterator[str]:
-    """What was written so that people don't read it: spaced out, in tag characters, in base64."""
-    for spaced in SPACED.finditer(f" {text}"):
-        yield re.sub(r"[ ._*-]", "", spaced[0])
+    """What was written so that people don't read it: in tag characters, in base64."""
     if TAG_SIGN.search(text):
         yield "".join(chr(ord(sign) - 0xE0000) for sign in TAG_SIGN.findall(text))
     for coded in islice(CODED.finditer(text), MAX_CODED):
