@@ -95,7 +95,8 @@ def refused(error: errors.APIError, model: str) -> OracleError:
     body = str(getattr(error.response, "text", "") or error.details)
     found = failure(error.code, error.details, model, raw=body)
     found.retry_after = found.retry_after if found.retry_after is not None else retry_after(headers)
-    found.lost = error.code in (502, 504) and not _status(error.details).get("status")  # a gateway's word, not Gemini's
+    own = isinstance(error.details, dict) and "error" in error.details  # not the words of some gateway that gave up
+    found.lost = error.code in (502, 504) and not own
     return found
 
 

@@ -44,3 +44,8 @@ def run(oracle: Oracle, *calls: Any) -> list[Any]:
             await oracle.aclose()
 
     return asyncio.run(all_of_them())
+
+
+def call(oracle: Oracle, method: str, *args: Any) -> Any:
+    """What one of its other calls brings, or the error; the oracle is closed afterwards."""
+    return run(oracle, getattr(oracle, method)(*args))[0]
