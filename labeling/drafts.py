@@ -5,21 +5,25 @@ in the filter; the numbers only tell them apart, so that a line can be moved wit
 """
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Self
 
-from labeling.packages import UNSTORABLE
+from labeling.draft_parts import Box, Part, key_from, kind_of, number, said, start_of
 
-PLAIN = ("name", "slug", "question", "prompt", "max_words", "least", "most", "languages", "include", "exclude", "unique")
-KINDS = {
-    "dimension": {"key": "Key", "name": "Name", "description": "What it measures", "weight": "Weight"},
-    "anchor": {"score": "Score", "text": "Its description"},
-    "tier": {"name": "Tier", "min": "From"},
-    "gatekeeper": {"dimension": "Dimension", "min": "Below", "cap": "At most", "reason": "Reason"},
-    "cap": {"pattern": "Pattern in the text", "cap": "At most", "reason": "Reason"},
+PLAIN = {
+    "name": "Name",
+    "slug": "Short name",
+    "question": "Question",
+    "prompt": "Prompt",
+    "max_words": "Words of the text, at most",
+    "least": "Words, at least",
+    "most": "Words, at most",
+    "unique": "Drop if the first … words repeat",
+    "languages": "Languages",
+    "include": "Only with one of these in title or text",
+    "exclude": "Never with one of these",
 }
 FIELDS = {"title": "Title", "published": "Date of publication", "text": "Text", "source": "Source", "url": "Address"}
 SCORES = ("0", "3", "6", "9-10")  # where anchors do well
@@ -29,93 +33,20 @@ ANCHORS = re.compile(r"dimension\.\d{1,6}\.anchor")
 GONE = "gone."
 
 
-@dataclass
-class Box:
-    """One input: its name in the page, what stands in it, and what is wrong with that."""
+@dataclass(frozen=True)
+class Complaint:
+    """A problem with the id of its place, and what a person calls that."""
 
-    name: str
-    value: str = ""
-    label: str = ""
-    problems: list[str] = field(default_factory=list)
-
-    @property
-    def id(self) -> str:
-        return "in-" + self.name.replace(".", "-")
-
-    @property
-    def suggestions(self) -> str:
-        """The id of the page's list of suggestions for it."""
-        return "keys" if self.name.endswith(".dimension") else ""
-
-
-@dataclass
-class Part:
-    """One line of a list: a dimension with its anchors, a tier, a gatekeeper or a cap. `at` is where it stood before it went."""
-
-    name: str
-    boxes: dict[str, Box]
-    anchors: list["Part"] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    at: int = 0
-
-    @classmethod
-    def blank(cls, name: str) -> Self:
-        return cls(name, {key: Box(f"{name}.{key}", label=label) for key, label in KINDS[kind_of(name)].items()})
-
-    @classmethod
-    def of(cls, name: str, values: Mapping[str, Any]) -> Self:
-        part = cls.blank(name)
-        for key, box in part.boxes.items():
-            box.value = said(values.get(key))
-        return part
-
-    def take(self, key: str, words: str) -> None:
-        if key in self.boxes:
-            self.boxes[key].value = words
-        elif key == "at" and words.isdecimal():
-            self.at = int(words[:6])
-
-    @property
-    def id(self) -> str:
-        return "in-" + self.name.replace(".", "-")
-
-    @property
-    def empty(self) -> bool:
-        """Nothing was said; a score alone says nothing, for the page itself suggests some."""
-        if kind_of(self.name) == "anchor":
-            return not self.boxes["text"].value.strip()
-        return not any(box.value.strip() for box in self.boxes.values()) and all(anchor.empty for anchor in self.anchors)
-
-    @property
-    def key(self) -> str:
-        """A dimension's: as typed, else made from its name."""
-        return self.boxes["key"].value.strip() or key_from(self.boxes["name"].value)
-
-    @property
-    def title(self) -> str:
-        """What a person would call it."""
-        told = (
-            self.boxes[key].value.strip() for key in ("name", "text", "dimension", "pattern", "key", "score") if key in self.boxes
-        )
-        return next(filter(None, told), "")
-
-    @property
-    def every_box(self) -> Iterator[Box]:
-        yield from self.boxes.values()
-        for anchor in self.anchors:
-            yield from anchor.boxes.values()
-
-    @property
-    def values(self) -> dict[str, Any]:
-        """As a package has it; inputs without a word in them are left out, so that they count as missing."""
-        return {key: box.value for key, box in self.boxes.items() if box.value.strip()}
+    id: str
+    where: str
+    problem: str
 
 
 class Draft:
     """Everything on the editor's page. `gone` are lines that were taken out and can be put back."""
 
     def __init__(self) -> None:
-        self.boxes = {name: Box(name) for name in PLAIN}
+        self.boxes = {name: Box(name, label=label) for name, label in PLAIN.items()}
         self.fields: list[str] = []
         self.parts: dict[str, list[Part]] = {kind: [] for kind in LISTS}
         self.gone: list[Part] = []
@@ -235,11 +166,17 @@ class Draft:
         found.append(problem)
 
     @property
-    def complaints(self) -> list[tuple[str, str]]:
-        """(id of the place, sentence) from the top of the page to its end."""
-        told = [(box.id, problem) for box in self.every_box for problem in box.problems]
-        told += [(part.id, problem) for part in self.every_part for problem in part.problems]
-        return told + [(f"in-{place}", problem) for place, problems in self.problems.items() for problem in problems]
+    def complaints(self) -> list[Complaint]:
+        """From the top of the page to its end."""
+        told = [Complaint(box.id, box.label, problem) for box in self.boxes.values() for problem in box.problems]
+        for part in self.every_part:
+            told += [Complaint(part.id, part.title, problem) for problem in part.problems]
+            for box in part.boxes.values():
+                where = f"{part.title}, {box.label.lower()}" if part.title else box.label
+                told += [Complaint(box.id, where, problem) for problem in box.problems]
+        return told + [
+            Complaint(f"in-{name}", name.capitalize(), each) for name, found in self.problems.items() for each in found
+        ]
 
     def do(self, command: str) -> str:
         """Change the lines as a button says; the id of the input where typing goes on. Nonsense does nothing."""
@@ -270,8 +207,7 @@ class Draft:
         if kind_of(part.name) == "dimension":
             part.anchors = [Part.of(f"{part.name}.anchor.{at}", {"score": score}) for at, score in enumerate(SCORES)]
         self._siblings(part.name).append(part)
-        first = "name" if "name" in part.boxes else next(iter(part.boxes))
-        return part.boxes[first].id
+        return part.first.id
 
     def _remove(self, name: str) -> str:
         lines = self._siblings(name)
@@ -287,7 +223,7 @@ class Draft:
             if part.name == name:
                 self.gone.remove(part)
                 self._siblings(name).insert(part.at, part)
-                return next(iter(part.boxes.values())).id
+                return part.first.id
         return ""
 
     def _move(self, name: str, step: int) -> str:
@@ -306,38 +242,6 @@ class Draft:
         for box, share in zip(boxes, [1 - sum(shares[1:]), *shares[1:]], strict=False):
             box.value = said(share)
         return ""
-
-
-def kind_of(name: str) -> str:
-    """`dimension.3.anchor.1` is an anchor."""
-    return "anchor" if ".anchor." in name else name.partition(".")[0]
-
-
-def number(text: str) -> Decimal | None:
-    try:
-        value = Decimal(text.strip())
-    except InvalidOperation:
-        return None
-    return value if value.is_finite() else None
-
-
-def said(value: Any) -> str:
-    """A value as it stands in an input: 0.250 → 0.25, nothing → nothing."""
-    if value is None or isinstance(value, bool | dict | list):
-        return ""
-    return UNSTORABLE.sub("", f"{float(value):.12g}" if isinstance(value, float | Decimal) else str(value))
-
-
-def key_from(name: str) -> str:
-    """A name as a key: "Évidence level!" → evidence_level."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "_", plain).lstrip("_0123456789")[:60].rstrip("_")
-
-
-def start_of(anchor: str) -> int:
-    """Where an anchor lies on the scale: 9 for "9-10"; what is no score comes last."""
-    start = anchor.partition("-")[0].strip()
-    return int(start) if start.isascii() and start.isdigit() else 99
 
 
 def _part(name: str, row: Mapping[str, Any]) -> Part:

@@ -13,6 +13,7 @@ from labeling.drafts import Draft
 from labeling.models import Filter, FilterVersion, OracleLabel, Policy
 from labeling.packages import FilterPackage, dump_package, package_of
 
+TAKEN = "There is already a filter {}; edit that one, or choose another short name."
 RESERVED = ("new",)  # an address of this site
 ASKED = {"name": "name", "description": "description", "anchors": "anchors"}
 MADE_OF = {
@@ -65,6 +66,8 @@ def outcome(package: FilterPackage | None, filter_: Filter | None) -> Outcome:
     """Which of its four kinds of change a draft is, compared with what is stored now."""
     if package is None:
         return UNKNOWN
+    if filter_ is None and Filter.objects.filter(slug=package.slug).exists():
+        return Outcome("Save the filter", TAKEN.format(package.slug), refused=True)
     if filter_ is None:
         return Outcome("Save the filter", f"Saving makes the filter {package.slug}, version 1 of its rubric and policy 1.")
     latest = filter_.latest
@@ -160,4 +163,4 @@ def _claim(slug: str) -> None:
         with transaction.atomic():
             Filter.objects.create(slug=slug)
     except IntegrityError:
-        raise BadInput(f"There is already a filter {slug}; edit that one, or choose another short name.") from None
+        raise BadInput(TAKEN.format(slug)) from None

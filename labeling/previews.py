@@ -11,8 +11,9 @@ from django.conf import settings
 from distillery_site.common.errors import DistilleryError
 from labeling import measuring, prompts
 from labeling.current import latest_policy
-from labeling.drafts import Draft, Part, number, start_of
-from labeling.engage import engage
+from labeling.draft_parts import Part, number, start_of
+from labeling.drafts import Draft
+from labeling.engage import can_be_asked, engage
 from labeling.models import Article, Filter, FilterVersion, Oracle
 from labeling.oracles import base, registry
 from labeling.oracles.base import Question, Tokens
@@ -98,9 +99,8 @@ def _dimension(part: Part) -> dict[str, Any]:
 
 
 def counters() -> list[str]:
-    """Paid providers with a key: those that can be asked for an exact count."""
-    paid = ((name, known) for name, known in registry.PROVIDERS.items() if known.paid)
-    return [name for name, known in paid if getattr(settings, known.key_setting)]
+    """Paid providers that can be asked: those may count exactly."""
+    return [name for name, known in registry.PROVIDERS.items() if known.paid and can_be_asked(name)]
 
 
 def thousand(shown: Preview) -> Thousand | None:

@@ -10,7 +10,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from distillery_site.common.errors import DistilleryError
-from labeling.engage import engage
+from labeling.engage import can_be_asked, engage
 from labeling.models import Filter, FilterVersion, Oracle, OracleCall
 from labeling.oracles import base, registry
 from labeling.oracles.base import Limits
@@ -42,11 +42,12 @@ class Model:
 
 @dataclass(frozen=True)
 class Shown:
-    """A provider. `asked`: whether a key is set, or none is needed."""
+    """A provider. `keyed`: a key is set; `asked`: it can be asked, with one or because it needs none."""
 
     name: str
     title: str
     paid: bool
+    keyed: bool
     asked: bool
     key_setting: str
     url_setting: str
@@ -69,7 +70,8 @@ def _shown(name: str, spent: Decimal) -> Shown:
         name=name,
         title=NAMES.get(name, name),
         paid=known.paid,
-        asked=not known.key_setting or bool(getattr(settings, known.key_setting)),
+        keyed=bool(known.key_setting and getattr(settings, known.key_setting)),
+        asked=can_be_asked(name),
         key_setting=known.key_setting,
         url_setting=known.url_setting,
         url=getattr(settings, known.url_setting) if known.url_setting else "",

@@ -48,7 +48,8 @@ function takeUp(kept) {
 function offer(kept) {
   const notice = document.querySelector("#kept");
   const minutes = Math.round((Date.now() - kept.at) / 60000);
-  notice.querySelector("[data-when]").textContent = new Date(kept.at).toLocaleString() + (minutes < 120 ? `, ${minutes} min ago` : "");
+  const ago = minutes < 1 ? "just now" : minutes < 120 ? `${minutes} min ago` : new Date(kept.at).toLocaleString();
+  notice.querySelector("[data-when]").textContent = ago;
   notice.querySelector("[data-take]").addEventListener("click", () => takeUp(kept));
   notice.querySelector("[data-drop]").addEventListener("click", () => {
     localStorage.removeItem(place);

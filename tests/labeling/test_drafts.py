@@ -7,7 +7,8 @@ import yaml
 
 from labeling.demo import recordings
 from labeling.draft_checks import checked
-from labeling.drafts import Draft, key_from
+from labeling.draft_parts import key_from
+from labeling.drafts import Draft
 from labeling.packages import load_package
 from tests.labeling.world import TINY
 

@@ -69,7 +69,7 @@ def test_what_is_wrong_stands_at_its_place_and_what_is_typed_stays(lead: Client)
     draft.parts["dimension"][0].boxes["weight"].value = "a lot"
     page = shown(lead.post("/filters/new", typed(draft, do="save", said="Save", base="0.0")), 400)
     assert "Half a thought" in page and 'value="a lot"' in page
-    assert '<a href="#in-name">This is needed.</a>' in page and 'id="in-dimension-0-weight-wrong"' in page
+    assert '<a href="#in-name">Name</a>: This is needed.' in page and 'id="in-dimension-0-weight-wrong"' in page
     assert not Filter.objects.exists()
 
 
