@@ -15,7 +15,7 @@ from labeling.models import LabelingRun
 from labeling.oracles import registry
 from labeling.plans import Plan
 from labeling.tasks import send
-from labeling.wanted import Kind, Mode, Wanted
+from labeling.wanted import Kind, Mode, Wanted, read_params
 
 
 class LabelCommand(RunCommand):
@@ -82,7 +82,7 @@ class LabelCommand(RunCommand):
 
     def wanted(self) -> Wanted:
         asked = self.asked
-        oracle = services.name_oracle(provider=asked.provider, model=asked.model, params=dict(map(_param, asked.param)))
+        oracle = services.name_oracle(provider=asked.provider, model=asked.model, params=read_params(asked.param))
         return Wanted(
             version=lookup.version(asked.filter),
             oracle=oracle,
@@ -174,10 +174,3 @@ def _usd(text: str) -> Decimal:
     if not amount.is_finite():
         raise ArgumentTypeError(f"{text!r} is not an amount in dollars, such as 5.")
     return amount
-
-
-def _param(text: str) -> tuple[str, str | int]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise BadInput(f"{text!r} must look like NAME=VALUE.")
-    return name, int(value) if value.isdigit() else value

@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.core import signing
 
+from distillery_site.common.errors import BadInput
 from labeling.forms import BudgetForm, FilterField
 from labeling.models import Filter, LabelingRun
 from labeling.oracles import registry
@@ -13,7 +14,7 @@ from labeling.pilots import SIZE
 from labeling.plans import Plan
 from labeling.providers import NAMES
 from labeling.services import name_oracle
-from labeling.wanted import Kind, Mode, Wanted, newest
+from labeling.wanted import Kind, Mode, Wanted, newest, read_params
 
 PLAN_SECONDS = 24 * 3600
 SALT = "labelling plan"
@@ -25,8 +26,51 @@ DRAWS = (
 MODES = (("direct", "Directly: answers come at once"), ("batch", "In batches: mostly half the price, within a day"))
 
 
-class LabelForm(BudgetForm):
-    """`wanted` is what the choices come to; the plan's fields (cap, consent, the plan itself) are filled in beside it."""
+class PlannedForm(BudgetForm):
+    """What starts a run after a look at its plan: a cap, consent, and the plan itself, which only we can have made."""
+
+    agree = forms.BooleanField(required=False, label="I agree")
+    plan = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        cap = self.fields["budget_usd"]
+        cap.error_messages["min_value"] = "A cap of less than a cent lets nothing be asked; give an amount such as 5."
+
+    def looked_at(self, wish: str) -> dict[str, Any] | None:
+        """The plan that came with a valid form, if it was made for this very wish."""
+        try:
+            sent = signing.loads(self.cleaned_data["plan"], salt=SALT, max_age=PLAN_SECONDS)
+        except signing.BadSignature:
+            return None
+        return sent["plan"] if sent["for"] == wish else None
+
+    def may_start(self, plan: dict[str, Any]) -> bool:
+        """Whether everything that the plan asks for was given; what was not is said at its field."""
+        cap, call = self.cleaned_data["budget_usd"], plan["worst_call_usd"]
+        if plan["departure"]["asks"] and plan["ask"] and not self.cleaned_data["agree"]:
+            self.add_error("agree", "Nothing is sent before you agree to it.")
+        if call and not cap:
+            self.add_error("budget_usd", "Give a cap in USD: the run stops before it could pass it.")
+        elif call > float(cap or 0):
+            self.add_error("budget_usd", f"One call could cost ${call:.4f}, so nothing could be asked under this cap.")
+        return not self.errors
+
+    def planned(self, plan: Plan, wish: str) -> dict[str, Any]:
+        """What a page shows of a plan for this wish; the person's own cap stays, the last plan's suggestion doesn't."""
+        typed, suggested = self.cleaned_data.get("budget_usd"), plain(plan.cap_usd)
+        own = typed is not None and plain(typed) != self.data.get("suggested", "")
+        sealed = "" if plan.refusals else signing.dumps({"for": wish, "plan": plan.as_dict()}, salt=SALT, compress=True)
+        return {"plan": plan, "cap": plain(typed) if own else suggested, "suggested": suggested, "sealed": sealed}
+
+
+def plain(amount: Decimal | float | None) -> str:
+    """As a number input takes it: 0.04, 11, and nothing for None."""
+    return "" if amount is None else f"{Decimal(str(amount)).normalize():f}"
+
+
+class LabelForm(PlannedForm):
+    """`wanted` is what the choices come to."""
 
     filter = FilterField(empty_label=None)
     also = forms.ModelMultipleChoiceField(
@@ -56,23 +100,15 @@ class LabelForm(BudgetForm):
     reading = forms.IntegerField(
         min_value=1, max_value=9, initial=1, required=False, help_text="2 asks again about articles that it has read once."
     )
-    agree = forms.BooleanField(required=False, label="I agree")
-    plan = forms.CharField(required=False, widget=forms.HiddenInput)
-
-    def __init__(self, *args: Any, **kwargs: Any):
-        super().__init__(*args, **kwargs)
-        cap = self.fields["budget_usd"]
-        cap.error_messages["min_value"] = "A cap of less than a cent lets nothing be asked; give an amount such as 5."
-        cap.widget.attrs.update(step="0.01", min="0.01")
 
     def clean_also(self) -> list[Filter]:
         return [one for one in self.cleaned_data["also"] if one != self.cleaned_data.get("filter")]
 
-    def clean_params(self) -> dict[str, str | int]:
-        pairs = [word.partition("=") for word in self.cleaned_data["params"].replace(",", " ").split()]
-        if wrong := [name for name, equals, value in pairs if not (equals and value)]:
-            raise forms.ValidationError(f"{wrong[0]!r} must look like NAME=VALUE.")
-        return {name: int(value) if value.isdigit() else value for name, _, value in pairs}
+    def clean_params(self) -> dict[str, Any]:
+        try:
+            return read_params(self.cleaned_data["params"].replace(",", " ").split())
+        except BadInput as error:
+            raise forms.ValidationError(error.problems) from None
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
@@ -94,35 +130,11 @@ class LabelForm(BudgetForm):
             reading=values["reading"] or 1,
         )
 
-    def looked_at(self, wanted: Wanted) -> dict[str, Any] | None:
-        """The plan that came with the form, if it was made for this very wish; it is signed, so nobody else made it."""
-        try:
-            sent = signing.loads(self.cleaned_data["plan"], salt=SALT, max_age=PLAN_SECONDS)
-        except signing.BadSignature:
-            return None
-        return sent["plan"] if sent["for"] == wanted.key and sent["plan"]["articles"] == len(wanted.articles) else None
-
-
-def sealed(wanted: Wanted, plan: Plan) -> str:
-    """The plan, for the form to carry back."""
-    return signing.dumps({"for": wanted.key, "plan": plan.as_dict()}, salt=SALT, compress=True)
-
-
-def cap_to_show(plan: Plan, typed: Decimal | None, suggested: str) -> str:
-    """What the person typed, unless it is the last plan's suggestion; else this plan's."""
-    own = typed is not None and plain(typed) != suggested
-    return plain(typed if own else plan.cap_usd)
-
-
-def plain(amount: Decimal | float | None) -> str:
-    """As a number input takes it: 0.04, 11, and nothing for None."""
-    return "" if amount is None else f"{Decimal(str(amount)).normalize():f}"
-
 
 def initial_of(run: LabelingRun) -> dict[str, Any]:
     """The same oracle and filters once more, over all articles: what follows a pilot."""
     usual = registry.provider(run.oracle.provider)
-    own = {name: value for name, value in run.oracle.params.items() if usual.defaults.get(name) != value}
+    own = {name: value for name, value in run.oracle.params.items() if name != "host" and usual.defaults.get(name) != value}
     return {
         "filter": run.version.filter,
         "also": [version.filter for version in run.versions[1:]],

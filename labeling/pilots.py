@@ -118,6 +118,11 @@ class Report:
         }
 
 
+def report_of(run: LabelingRun) -> Report | None:
+    """Of a pilot or an enriched run that is over; others are no sample that somebody drew to learn from."""
+    return Report(run) if run.is_final and run.kind != LabelingRun.Kind.FULL else None
+
+
 def _rubric_dict(rubric: RubricReport) -> dict[str, Any]:
     return {"version": str(rubric.version), "n": rubric.n, "dimensions": [_scale_dict(*row) for row in rubric.rows]}
 

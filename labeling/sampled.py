@@ -72,6 +72,11 @@ class RubricReport:
         return [scale for scale, _ in self.rows]
 
     @property
+    def triangle(self) -> list[tuple[Scale, list[tuple[float | None, float]]]]:
+        """Each scale with its correlations to those before it, and how strong they are: 0 to 1."""
+        return [(scale, [(found, abs(found or 0.0)) for found in row]) for scale, row in self.rows]
+
+    @property
     def rare(self) -> list[Scale]:
         return [scale for scale in self.scales if scale.rare]
 

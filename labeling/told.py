@@ -5,7 +5,7 @@ from typing import Any
 
 from labeling import figures
 from labeling.models import LabelingRun
-from labeling.pilots import Report
+from labeling.pilots import Report, report_of
 from labeling.plans import Plan
 
 
@@ -48,8 +48,9 @@ def run_value(run: LabelingRun) -> dict[str, Any]:
     how = {"kind": run.kind, "mode": run.mode, "reading": run.reading, "state": run.state, "waiting": counts.waiting}
     done = {"labelled": counts.labelled, "stored": counts.stored, "absent": counts.absent, "failed": counts.failed}
     costs = {"cost_usd": float(run.cost_usd), "lost_usd": float(run.lost_usd), "seconds": run.seconds}
-    report = {"report": Report(run).as_dict()} if has_report(run) else {}
-    return {**told, **how, **done, **costs, **report}
+    report = report_of(run)
+    told |= {"report": report.as_dict()} if report else {}
+    return {**told, **how, **done, **costs}
 
 
 def run_words(run: LabelingRun) -> str:
@@ -58,14 +59,14 @@ def run_words(run: LabelingRun) -> str:
         return f"{run} is {run.get_state_display()}, {run.progress_done:,} of {run.progress_total:,} articles done.{why}"
     problems = [f"  {problem.count:,} {problem.error_class}: {problem.message}" for problem in figures.run_problems(run)]
     cost = f", {_usd(float(run.cost_usd + run.lost_usd))}" if run.cost_usd + run.lost_usd else ""
-    report = list(_report_words(Report(run))) if has_report(run) else []
+    report = report_of(run)
     return "\n".join(
-        [f"{run} of {run.version} by {run.oracle}: {run.stage or run.get_state_display()}{cost}.", *problems, *report]
+        [
+            f"{run} of {run.version} by {run.oracle}: {run.stage or run.get_state_display()}{cost}.",
+            *problems,
+            *(_report_words(report) if report else ()),
+        ]
     )
-
-
-def has_report(run: LabelingRun) -> bool:
-    return run.is_final and run.kind in (LabelingRun.Kind.PILOT, LabelingRun.Kind.ENRICHED)
 
 
 def _report_words(report: Report) -> Iterator[str]:

@@ -4,7 +4,7 @@ The page and the command both fill one in, so that they plan and start alike.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -16,7 +16,7 @@ from labeling import pilots
 from labeling.current import latest_policy
 from labeling.models import Filter, FilterVersion, LabelingRun, Oracle
 from labeling.plans import Plan, plan, refused
-from labeling.services import keep_oracle, sample_articles, start_labeling
+from labeling.services import keep_oracle, readings_subset, sample_articles, start_labeling
 
 Kind, Mode = LabelingRun.Kind, LabelingRun.Mode
 
@@ -26,6 +26,20 @@ def newest(filter_: Filter) -> FilterVersion:
     if version is None:
         raise BadInput(f"{filter_} has no rubric yet; write one first.")
     return version
+
+
+def read_params(words: Iterable[str]) -> dict[str, Any]:
+    """Parameters as people type them, effort=medium or max_tokens=8000; whether they work is the oracle's to say."""
+    pairs = {word: word.partition("=") for word in words}
+    if wrong := [word for word, (name, _, value) in pairs.items() if not (name and value)]:
+        raise BadInput(f"{wrong[0]!r} must look like NAME=VALUE.")
+    return {name: _typed(value) for name, _, value in pairs.values()}
+
+
+def _typed(value: str) -> Any:
+    if value.isdecimal():
+        return int(value)
+    return float(value) if value.replace(".", "", 1).isdecimal() else value
 
 
 @dataclass(frozen=True)
@@ -64,6 +78,8 @@ class Wanted:
             return self.passed
         if size < 1:
             raise BadInput("How many articles must be 1 or more.")
+        if self.reading > 1:
+            return readings_subset(version=self.version, oracle=self.oracle, n=size, seed=self.seed, among=self.passed)
         return sorted(random.Random(self.seed).sample(self.passed, size))  # noqa: S311 (must be repeatable, not secret)
 
     @property

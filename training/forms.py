@@ -8,7 +8,10 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 
 from distillery_site.common.errors import BadInput
-from labeling.models import FilterVersion, Oracle
+from distillery_site.common.text import canonical_hash
+from labeling.label_form import MODES, PlannedForm
+from labeling.models import FilterVersion, LabelingRun, Oracle
+from training.enrichment import SMALLEST, USUAL_SIZE
 from training.models import Dataset, Kind, ModelVersion
 from training.student import config
 
@@ -24,6 +27,21 @@ def newest_versions() -> QuerySet[FilterVersion]:
     """The newest version of every filter that any oracle has labelled."""
     newest = FilterVersion.objects.filter(labels__isnull=False).order_by("filter_id", "-number").distinct("filter_id")
     return FilterVersion.objects.filter(pk__in=newest.values("pk")).select_related("filter").order_by("filter__slug")
+
+
+class EnrichForm(PlannedForm):
+    """How many articles an enriched run takes, and how they are asked."""
+
+    size = forms.IntegerField(
+        min_value=SMALLEST, initial=USUAL_SIZE, label="How many articles", help_text="A fifth of them is drawn unscreened."
+    )
+    mode = forms.ChoiceField(choices=MODES, widget=forms.RadioSelect, initial="direct", label="How")
+    seed = forms.IntegerField(min_value=0, initial=0, required=False, help_text="The same seed draws the same articles.")
+
+    def wish(self, pilot: LabelingRun) -> str:
+        """Names what was asked for, so that a plan for something else doesn't hold for it."""
+        values = self.cleaned_data
+        return canonical_hash(["enrich", pilot.pk, values["size"], values["mode"], values["seed"]])
 
 
 class FreezeForm(forms.Form):

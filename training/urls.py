@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from training import views
+from training import enriching, views
 
 urlpatterns = [
+    path("labels/<int:pk>/enrich", enriching.labeling_enrich, name="labeling_enrich"),
     path("data-sets/", views.datasets, name="datasets"),
     path("data-sets/new", views.dataset_new, name="dataset_new"),
     path("data-sets/<slug:name>/", views.dataset, name="dataset"),

@@ -7,7 +7,7 @@ from django.shortcuts import redirect, render
 
 from distillery_site.common.errors import BadInput
 from labeling.current import current_filter
-from labeling.label_form import LabelForm, cap_to_show, initial_of, plain, sealed
+from labeling.label_form import LabelForm, initial_of
 from labeling.models import LabelingRun, OracleLabel
 from labeling.plans import Plan
 from labeling.tasks import send
@@ -34,50 +34,45 @@ def labeling_new(request: HttpRequest) -> HttpResponse:
 
 
 def _start(request: HttpRequest, form: LabelForm, wanted: Wanted) -> HttpResponse:
-    plan = form.looked_at(wanted)
-    if plan is None:
+    plan = form.looked_at(wanted.key)
+    if plan is None or plan["articles"] != len(wanted.articles):
         form.add_error(None, STALE)
+    if plan is None or form.errors or not form.may_start(plan):
         return _show(request, form, wanted, wanted.plan(), status=400)
     values = form.cleaned_data
-    if plan["departure"]["asks"] and not values["agree"]:
-        form.add_error("agree", "Nothing is sent before you agree to it.")
-    if plan["worst_usd"] and not values["budget_usd"]:
-        form.add_error("budget_usd", "Give a cap in USD: the run stops before it could pass it.")
-    elif plan["worst_call_usd"] > float(values["budget_usd"] or 0):
-        form.add_error(
-            "budget_usd", f"One call could cost ${plan['worst_call_usd']:.4f}, so nothing could be asked under this cap."
-        )
-    if form.errors:
-        return _show(request, form, wanted, wanted.plan(), status=400)
     run = wanted.start(planned=plan, budget_usd=values["budget_usd"], agreed=values["agree"], actor=request.user)
     send(run)
     return redirect("labeling_run", run.pk)
 
 
 def _initial(request: HttpRequest) -> dict[str, Any]:
-    """From a run that this one follows (?run=12), or the filter in hand, with a pilot first."""
+    """From a run that this one follows (?run=12) or reads again (?run=12&reading=2&size=100), or the filter in hand."""
     number = request.GET.get("run", "")
     before = LabelingRun.objects.filter(pk=int(number)).first() if number.isascii() and number.isdigit() else None
     if before is not None:
-        return {**initial_of(before), **({"mode": "batch"} if request.GET.get("mode") == "batch" else {})}
+        mode = {"mode": "batch"} if request.GET.get("mode") == "batch" else {}
+        return {**initial_of(before), **mode, **_again(request)}
     filter_ = current_filter(request)
     begun = OracleLabel.objects.filter(version__filter=filter_).exists()
     return {"filter": filter_, "draw": "all" if begun else "pilot"}
+
+
+def _again(request: HttpRequest) -> dict[str, Any]:
+    """The same once more, about a random part of its articles."""
+    asked = {
+        name: int(value) for name in ("reading", "size") if (value := request.GET.get(name, "")).isascii() and value.isdigit()
+    }
+    return {**asked, "draw": "some"} if len(asked) == 2 else {}
 
 
 def _show(
     request: HttpRequest, form: LabelForm, wanted: Wanted | None = None, plan: Plan | None = None, status: int = 200
 ) -> HttpResponse:
     """The plan alone where htmx asked for it (which shows only what came with 200), else the whole page."""
-    context = {"form": form, **(_planned(request, form, wanted, plan) if wanted and plan else {})}
+    context = {"form": form, **(form.planned(plan, wanted.key) if wanted and plan else {})}
     if request.htmx and "start" not in request.POST:  # type: ignore[attr-defined]
         return render(request, "labeling/_plan.html", context)
     return render(request, "labeling/run_new.html", {**_page(request, form), **context}, status=status)
-
-
-def _planned(request: HttpRequest, form: LabelForm, wanted: Wanted, plan: Plan) -> dict[str, Any]:
-    cap = cap_to_show(plan, form.cleaned_data.get("budget_usd"), request.POST.get("suggested", ""))
-    return {"plan": plan, "cap": cap, "suggested": plain(plan.cap_usd), "sealed": "" if plan.refusals else sealed(wanted, plan)}
 
 
 def _page(request: HttpRequest, form: LabelForm) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from labeling.figures import run_distributions
 from labeling.forms import BudgetForm
 from labeling.listed import RunsWanted, run_lines
 from labeling.models import LabelingRun
+from labeling.pilots import report_of
 from labeling.standing import Standing
 from labeling.tasks import send
 from labeling.terminal import label_command
@@ -39,6 +40,7 @@ def labeling_run(request: HttpRequest, pk: int) -> HttpResponse:
         "now": Standing(run),
         "versions": run.versions,
         "scores": _scores(run),
+        "report": report_of(run),
         "last_call": run.calls.exclude(settled_at=None).order_by("-settled_at").first(),
         "agreed_at": parse_datetime(run.agreed.get("at", "")),
         "command": label_command(run),

@@ -3,6 +3,7 @@
 import random
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from distillery_site.common.errors import BadInput, Permanent
 from labeling import sampled, services
 from labeling.models import Article, LabelingItem, LabelingRun, Policy
 from labeling.pilots import Report
+from tests.fakes.vendor import KEY, FakeVendor
 from tests.training import world
 from training import enrichment
 from training.enrichment import choose, draw, start_enriched, weigh
@@ -28,6 +30,10 @@ def water(article: Any) -> int:
 @pytest.fixture
 def pilot(uplifting: Any, oracle: Any, folders: Path) -> LabelingRun:
     """A pilot in which few score high on impact, and a pool of 400 articles in which 5 % do."""
+    return pilot_by(oracle, uplifting)
+
+
+def pilot_by(oracle: Any, uplifting: Any, **money: Any) -> LabelingRun:
     Policy.objects.create(version=uplifting, number=1, weights={"impact": 0.5, "evidence": 0.5}, tiers=[{"name": "no", "min": 0}])
     chance = random.Random(5)
     stories = [
@@ -35,7 +41,7 @@ def pilot(uplifting: Any, oracle: Any, folders: Path) -> LabelingRun:
     ]
     services.run_prefilter(policy=uplifting.policies.get())
     known = stories[:PILOT]
-    run = services.start_labeling(version=uplifting, oracle=oracle, articles=[one.pk for one in known], kind="pilot")
+    run = services.start_labeling(version=uplifting, oracle=oracle, articles=[one.pk for one in known], kind="pilot", **money)
     for story in known:
         world.label(story, uplifting, oracle, [float(water(story)), 10.0 - water(story)])
     run.items.update(state=LabelingItem.State.LABELLED)
@@ -160,6 +166,76 @@ def test_the_command_draws_and_queues(pilot: LabelingRun, capsys: pytest.Capture
         call_command("label", "uplifting", "--enrich", str(pilot.pk), "--size", "30", "--detach")
     call_command("label", "uplifting", "--enrich", str(pilot.pk), "--size", "30", "--plan")
     assert "It can't be started:" in capsys.readouterr().out
+
+
+@pytest.fixture
+def paid(uplifting: Any, folders: Path, settings: Any) -> Iterator[LabelingRun]:
+    """The same pilot by an oracle that costs money."""
+    with FakeVendor() as vendor:
+        settings.ANTHROPIC_BASE_URL, settings.ANTHROPIC_API_KEY = vendor.url, KEY
+        yield pilot_by(services.get_oracle(provider="anthropic"), uplifting, budget_usd=1, agreed=True)
+
+
+@pytest.fixture
+def lead(client: Any, db: None, django_user_model: Any) -> Any:
+    client.force_login(django_user_model.objects.create_superuser("lead"))
+    return client
+
+
+ENRICH = {"size": "40", "mode": "direct", "seed": "0"}
+
+
+def test_the_page_shows_the_plan_first(lead: Any, paid: LabelingRun):
+    page = lead.get(f"/labels/{paid.pk}/enrich").content.decode()
+    assert "Hardly any article scores 7 or more on Impact." in page and "400 articles passed the prefilter" in page
+    plan = lead.post(f"/labels/{paid.pk}/enrich", {**ENRICH, "look": "yes"}, headers={"HX-Request": "true"}).content.decode()
+    assert "Start: ask about 40 articles" in plan and "<html" not in plan and "counted by anthropic" in plan
+
+
+@pytest.mark.usefixtures("clear_sighted")
+def test_the_page_draws_and_starts(lead: Any, paid: LabelingRun, django_capture_on_commit_callbacks: Any):
+    looked = lead.post(f"/labels/{paid.pk}/enrich", {**ENRICH, "look": "yes"}).context
+    sent = {**ENRICH, "plan": looked["sealed"], "budget_usd": looked["cap"], "agree": "on", "start": "yes"}
+    with django_capture_on_commit_callbacks() as tasks:
+        answer = lead.post(f"/labels/{paid.pk}/enrich", sent)
+    run = LabelingRun.objects.get(kind="enriched")
+    assert answer["Location"] == f"/labels/{run.pk}/" and len(tasks) == 1
+    assert (run.items.count(), run.plan["ask"], run.agreed["by"]) == (40, 40, "lead")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"agree": ""}, "Nothing is sent before you agree to it."),
+        ({"budget_usd": ""}, "Give a cap in USD"),
+        ({"size": "41"}, "look at it again"),
+        ({"size": "400"}, "Only 400 articles passed"),
+        ({"size": "3"}, "greater than or equal to 20"),
+    ],
+)
+def test_the_page_says_what_is_missing(lead: Any, paid: LabelingRun, changes: dict[str, str], sentence: str):
+    looked = lead.post(f"/labels/{paid.pk}/enrich", {**ENRICH, "look": "yes"}).context
+    sent = {**ENRICH, "plan": looked["sealed"], "budget_usd": looked["cap"], "agree": "on", "start": "yes", **changes}
+    answer = lead.post(f"/labels/{paid.pk}/enrich", sent)
+    assert answer.status_code == 400 and sentence in answer.content.decode()
+    assert not LabelingRun.objects.filter(kind="enriched").exists()
+
+
+def test_a_student_that_dies_is_said_on_the_page(lead: Any, paid: LabelingRun, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(enrichment, "SCREEN", (sys.executable, "-c", "import sys; sys.exit('no memory left')"))
+    looked = lead.post(f"/labels/{paid.pk}/enrich", {**ENRICH, "look": "yes"}).context
+    sent = {**ENRICH, "plan": looked["sealed"], "budget_usd": looked["cap"], "agree": "on", "start": "yes"}
+    assert "no memory left" in lead.post(f"/labels/{paid.pk}/enrich", sent).content.decode()
+
+
+@pytest.mark.usefixtures("clear_sighted")
+def test_the_command_asks_the_same_oracle(paid: LabelingRun, capsys: pytest.CaptureFixture[str]):
+    words = ["label", "uplifting", "--enrich", str(paid.pk), "--size", "30", "--budget", "1", "--detach", "--json"]
+    with pytest.raises(CommandError, match="Say that you agree with --agree"):
+        call_command(*words)
+    call_command(*words, "--agree")
+    run = LabelingRun.objects.get(kind="enriched")
+    assert run.oracle == paid.oracle and run.items.count() == 30 and '"kind": "enriched"' in capsys.readouterr().out
 
 
 def test_the_likely_ones_are_taken_in_turn():
