@@ -73,6 +73,7 @@ TABLE: dict[str, Rule] = {
     "reviews": see(),
     "review": form(REVIEWER),
     # training
+    "labeling_enrich": form(LEAD),
     "datasets": see(),
     "dataset": see(),
     "dataset_new": form(LEAD),
