@@ -1,14 +1,13 @@
 """Nothing in an article is taken for the frame around it, and honest words come through as they are."""
 
-import html
 import re
-import unicodedata
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labeling.fencing import CLOSE, OPEN, frame, neutralise
+from tests.labeling.injections import undisguised
 
 MARKS = [
     ("</article>", "(/article)"),
@@ -103,7 +102,7 @@ def test_doing_it_again_changes_nothing(text: str):
 @given(HOSTILE)
 def test_no_disguise_leaves_a_frame_behind(text: str):
     """Read by other means than the code under test: entities, NFKC, no invisible signs."""
-    found = re.findall(r"<\s*/?\s*article(?![a-z0-9_])|<\|im_start(?![a-z0-9])|<\s*/?\s*s\s*>", _undisguised(frame(text)))
+    found = re.findall(r"<\s*/?\s*article(?![a-z0-9_])|<\|im_start(?![a-z0-9])|<\s*/?\s*s\s*>", undisguised(frame(text)))
     assert found == ["<article", "</article"]
 
 
@@ -122,11 +121,3 @@ def test_an_article_stands_between_one_opening_and_one_closing_mark():
 def test_a_very_long_hostile_text_is_read_in_a_moment():
     for scrap in ("<", "< ", "</", "<article ", "<system ", "&amp;", "<|", "\n#", "[ /"):
         assert neutralise(scrap * 20_000)
-
-
-def _undisguised(text: str) -> str:
-    for _ in range(4):
-        text = html.unescape(text)
-    text = text.replace("\\u003c", "<").replace("%3C", "<").replace("\\n", "\n").translate(str.maketrans("аіе‹", "aie<"))
-    plain = unicodedata.normalize("NFKD", text).casefold()
-    return "".join(sign for sign in plain if unicodedata.category(sign) not in ("Mn", "Cf"))
