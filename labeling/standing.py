@@ -21,6 +21,7 @@ from labeling.rates import allowed
 WINDOW = timedelta(seconds=60)
 BATCHES_SHOWN = 20
 LABELLED = Q(state=OracleCall.State.ANSWERED, error_class="")
+ONE_STAYS = "One answer stays with the provider and is fetched then."
 SETTLED = (LabelingBatch.State.STORED, LabelingBatch.State.LOST)
 
 
@@ -161,7 +162,7 @@ class Standing:
         if not out:
             return "Nothing is out any more."
         if self.batches_away and self.run.state == RunState.PAUSED:
-            return f"{out:,} answers stay with the provider and are fetched then."
+            return f"{out:,} answers stay with the provider and are fetched then." if out > 1 else ONE_STAYS
         calls = "1 call is out and is" if out == 1 else f"{out:,} calls are out and are"
         return f"{calls} still settled, for at most {_usd(self.run.reserved_usd)}."
 
