@@ -21,7 +21,7 @@ from distillery_site.common.errors import Cancelled, DistilleryError
 from labeling import budget
 from labeling.asking import Rest, due, mark_stored
 from labeling.models import LabelingBatch, LabelingItem, LabelingRun, LabelingShard
-from labeling.oracles.base import Oracle, OracleError, Reply
+from labeling.oracles.base import ZERO, Oracle, OracleError, Reply
 from labeling.outcomes import Answers, Ask
 from labeling.rates import Gate
 from labeling.settling import Item, settle
@@ -240,7 +240,7 @@ class Batching:
             raise Cancelled(f"{self.run} was cancelled.")
         waiting = self.run.items.filter(state=Item.WAITING)
         if self.cap is not None and waiting.exists():
-            raise budget.OverBudget(self.cap.sentence(self.cap.room or budget.ZERO))
+            raise budget.OverBudget(self.cap.sentence(self.cap.room or ZERO))
         if waiting.exists():
             soonest = waiting.aggregate(soonest=Min("not_before"))["soonest"] or timezone.now()
             raise Rest("Only articles are left that have to wait.", max(1.0, (soonest - timezone.now()).total_seconds()))

@@ -194,7 +194,7 @@ def allowed(provider: str, model: str) -> float | None:
         return told.requests
     try:
         with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1) as client:
-            limit, found = client.hmget(f"rate:{name}", "limit_requests", "found")  # type: ignore[misc]
+            limit, found = client.hmget(f"rate:{name}", "limit_requests", "found")
     except redis.RedisError:
         return None
     return float(limit or found) if limit or found else None
