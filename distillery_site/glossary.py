@@ -48,6 +48,21 @@ TERMS: dict[str, tuple[str, str]] = {
         "How far two readings of the same article by the same oracle differ on average; "
         "a perfect imitator of its mean would land between half of it and all of it.",
     ),
+    "prompt": (
+        "Prompt",
+        "The very words and form of answer that an oracle was asked with; other words are another question, "
+        "so labels of two prompts are never compared or mixed in silence.",
+    ),
+    "within": ("Within a point", "The share of articles on which two judgements lie at most one point of ten apart."),
+    "icc": (
+        "Intraclass correlation",
+        "How much of what differs between scores is the articles' doing and not the judges'; 1 is perfect agreement, "
+        "and 0.75 or more is commonly called good.",
+    ),
+    "alpha": ("Krippendorff's alpha", "Agreement beyond chance: 1 is perfect, 0 is what scores dealt out at random would show."),
+    "shift": ("Shift", "How much higher (+) or lower (−) one judge scores than another on average; lower is stricter."),
+    "apart": ("Apart", "How many points two judges' scores of the same article differ by, on average, whichever is higher."),
+    "rank_agreement": ("Spearman", "How far two judges put articles in the same order; 1 is the same order."),
     "review": ("Review", "A person's own scores for an article, given before the oracle's are shown."),
     "dataset": ("Data set", "A frozen choice of labelled articles with their splits, known by its fingerprint."),
     "fingerprint": ("Fingerprint", "A hash over every text, target and split: the same fingerprint means exactly the same data."),

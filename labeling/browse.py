@@ -1,5 +1,6 @@
 """The article list: what a person narrowed it to, and what stands beside each title."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
@@ -60,11 +61,15 @@ def _verdicts(policy: Policy, verdict: str) -> QuerySet[PrefilterVerdict]:
 
 @dataclass(frozen=True)
 class Line:
-    """One article of the list: its verdict under the policy and its newest first reading, where there are such."""
+    """One article of the list with its verdict under the policy and its first reading, where there are such.
+
+    All readings of a list are of one oracle and prompt, or the bars would mislead; `other` names another's.
+    """
 
     article: Article
     verdict: PrefilterVerdict | None
     label: OracleLabel | None
+    other: str = ""
 
 
 def page_of(articles: QuerySet[Article], number: str | None) -> Page:
@@ -75,6 +80,23 @@ def page_of(articles: QuerySet[Article], number: str | None) -> Page:
 def lines(articles: Iterable[Article], version: FilterVersion | None, policy: Policy | None) -> list[Line]:
     shown = list(articles)
     verdicts = {row.article_id: row for row in PrefilterVerdict.objects.filter(policy=policy, article__in=shown)}
-    readings = OracleLabel.objects.filter(version=version, article__in=shown).first_readings().defer("raw_answer", "reasoning")
-    labels = {label.article_id: label for label in readings.order_by("pk")}
-    return [Line(article, verdicts.get(article.pk), labels.get(article.pk)) for article in shown]
+    found = OracleLabel.objects.filter(version=version, article__in=shown).first_readings().select_related("oracle")
+    rows = list(found.defer("raw_answer", "reasoning").order_by("pk"))
+    lead = _most_common(rows)
+    labels = {row.article_id: row for row in rows if _asked(row) == lead}
+    others = {row.article_id: _difference(row, lead) for row in rows if _asked(row) != lead}
+    return [Line(one, verdicts.get(one.pk), labels.get(one.pk), others.get(one.pk, "")) for one in shown]
+
+
+def _asked(label: OracleLabel) -> tuple[int, str]:
+    return label.oracle_id, label.prompt_hash
+
+
+def _most_common(rows: list[OracleLabel]) -> tuple[int, str]:
+    """The oracle and prompt that most of the articles shown were read by."""
+    counted = Counter(map(_asked, rows)).most_common(1)
+    return counted[0][0] if counted else (0, "")
+
+
+def _difference(label: OracleLabel, lead: tuple[int, str]) -> str:
+    return "with another prompt" if label.oracle_id == lead[0] else f"by {label.oracle}"

@@ -1,17 +1,24 @@
 """One article as every oracle and person judged it, filter by filter, for the article's page."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from labeling.current import latest_policy
 from labeling.models import Article, Filter, FilterVersion, OracleLabel, PrefilterVerdict, Review, ReviewTask
+from labeling.readings import prompt_name, sources
+
+ORDER = ("oracle_id", "prompt_hash", "reading", "pk")
 
 
 @dataclass(frozen=True)
 class Column:
-    """One judge's scores; `kind` is oracle or person, `stale` says that the text was edited since."""
+    """One judge's scores; `kind` is oracle or person, `stale` says that the text was edited since.
+
+    `prompt` names the words an oracle was asked in, where it judged the article in several.
+    """
 
     kind: str
     name: str
@@ -20,11 +27,18 @@ class Column:
     reasoning: str
     at: datetime
     stale: bool = False
+    prompt: str = ""
+    label: OracleLabel | None = None
 
     @property
     def short(self) -> str:
         """The head of its column; a second reading stands beside the first."""
         return f"reading {self.reading}" if self.reading > 1 else self.name
+
+    @property
+    def notes(self) -> list[str]:
+        """What keeps its scores from being compared with the others' at once."""
+        return [note for note in (self.prompt, "earlier text" if self.stale else "") if note]
 
 
 @dataclass(frozen=True)
@@ -49,7 +63,9 @@ class Judged:
 
 def judged(article: Article, first: Filter | None) -> list[Judged]:
     """Every rubric that judged the article and the latest of each filter; `first`'s come first, newest version first."""
-    labels = list(article.labels.select_related("version__filter", "oracle").order_by("oracle_id", "reading", "pk"))
+    labels = list(
+        article.labels.select_related("version__filter", "oracle", "call").order_by("oracle_id", "prompt_hash", "reading", "pk")
+    )
     said = Review.objects.filter(task__article=article).order_by("pk")
     reviews = list(said.select_related("task__version__filter", "reviewer"))
     versions = {label.version for label in labels} | {review.task.version for review in reviews}
@@ -59,16 +75,29 @@ def judged(article: Article, first: Filter | None) -> list[Judged]:
 
 
 def _judged(article: Article, version: FilterVersion, labels: list[OracleLabel], reviews: list[Review]) -> Judged:
-    columns = [_oracle(label, article) for label in labels if label.version_id == version.pk]
+    columns = _oracles([label for label in labels if label.version_id == version.pk], article)
     columns += [_person(review) for review in reviews if review.task.version_id == version.pk]
     verdict = article.verdicts.filter(policy=latest_policy(version)).first()
     task = article.review_tasks.filter(version=version, done_at=None).first()
     return Judged(version, columns, verdict, task)
 
 
-def _oracle(label: OracleLabel, article: Article) -> Column:
-    stale = label.text_sha256 != article.text_sha256
-    return Column("oracle", str(label.oracle), label.reading, label.scores, label.reasoning, label.created_at, stale)
+def oracles_on(article: Article, version: FilterVersion) -> list[Column]:
+    """What oracles say of the text as it is now; the one whose labels students learn from comes first."""
+    labels = article.labels.current().filter(version=version).select_related("oracle", "call").order_by(*ORDER)
+    rank = {(one.oracle.pk, one.prompt_hash): place for place, one in enumerate(sources(version))}
+    return _oracles(sorted(labels, key=lambda one: rank.get((one.oracle_id, one.prompt_hash), len(rank))), article)
+
+
+def _oracles(labels: list[OracleLabel], article: Article) -> list[Column]:
+    prompts = Counter(oracle for oracle, _ in {(label.oracle_id, label.prompt_hash) for label in labels})
+    return [_oracle(label, article, several=prompts[label.oracle_id] > 1) for label in labels]
+
+
+def _oracle(label: OracleLabel, article: Article, *, several: bool) -> Column:
+    stale, prompt = label.text_sha256 != article.text_sha256, prompt_name(label.prompt_hash) if several else ""
+    name, at = str(label.oracle), label.created_at
+    return Column("oracle", name, label.reading, label.scores, label.reasoning, at, stale, prompt, label)
 
 
 def _person(review: Review) -> Column:

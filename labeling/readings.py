@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TypeAlias
+from urllib.parse import urlencode
 
 from django.db.models import Count, F, Max
 
@@ -28,6 +29,11 @@ class Source:
     labels: int
     readings: int
     name: str
+
+    @property
+    def address(self) -> str:
+        """Its name in a page's address: oracle=3&prompt=5010…"""
+        return urlencode({"oracle": self.oracle.pk, "prompt": self.prompt_hash})
 
     @property
     def found(self) -> OracleLabelQuerySet:

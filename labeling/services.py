@@ -27,7 +27,7 @@ from labeling.oracles import registry
 from labeling.packages import FilterPackage
 from labeling.prefilter import Rules, Verdict, judge
 from labeling.readings import readings_subset, repeat_pairs
-from labeling.reviews import open_review, review_disagreements, submit_review
+from labeling.reviews import open_review, review_disagreements, send_disagreements, submit_review
 from labeling.runs import (
     EXTERNAL,
     cancel_labeling,
@@ -59,6 +59,7 @@ __all__ = [
     "run_labeling",
     "run_prefilter",
     "sample_articles",
+    "send_disagreements",
     "set_filter_cap",
     "start_labeling",
     "submit_review",

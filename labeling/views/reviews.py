@@ -12,8 +12,8 @@ from distillery_site.common.errors import BadInput
 from labeling import services
 from labeling.current import current_version
 from labeling.forms import ScaleForm
-from labeling.judged import split_at_words
-from labeling.models import OracleLabel, Review, ReviewTask
+from labeling.judged import oracles_on, split_at_words
+from labeling.models import Review, ReviewTask
 
 PAGE = 50
 
@@ -49,14 +49,13 @@ def _reading(task: ReviewTask) -> dict[str, Any]:
 
 
 def _compared(task: ReviewTask, own: Review | None) -> dict[str, Any]:
-    """The oracle's first reading beside one's own scores; nothing before those are in."""
+    """What every oracle said, beside one's own scores and their difference to the first of them; nothing before those are in."""
     if own is None:
         return {}
-    labels = OracleLabel.objects.filter(version=task.version, article=task.article).first_readings().current()
-    oracle = labels.select_related("oracle").order_by("pk").last()
-    said = oracle.scores if oracle else [None] * len(own.scores)
-    rows = [
-        (dimension["name"], mine, theirs, None if mine is None or theirs is None else mine - theirs)
-        for dimension, mine, theirs in zip(task.version.dimensions, own.scores, said, strict=True)
-    ]
-    return {"oracle": oracle, "rows": rows}
+    oracles = oracles_on(task.article, task.version)
+    rows = []
+    for place, dimension in enumerate(task.version.dimensions):
+        mine, theirs = own.scores[place], [column.scores[place] for column in oracles]
+        unknown = not theirs or mine is None or theirs[0] is None
+        rows.append((dimension["name"], mine, theirs, None if unknown else mine - theirs[0]))
+    return {"oracles": oracles, "rows": rows}

@@ -1,0 +1,36 @@
+"""{% load agreement %}: the drawings of labeling/charts.py, and intervals as people read them."""
+
+from django import template
+from django.utils.safestring import SafeString
+
+from distillery_site.common.statistics import Interval
+from distillery_site.common.svg import finite
+from labeling import charts
+from labeling.trust import Line, Trust
+
+register = template.Library()
+
+
+@register.simple_tag
+def agreement(line: Line, trust: Trust) -> SafeString:
+    return charts.agreement_svg(line.again, line.others, reach=trust.reach, title=line.sentence)
+
+
+@register.simple_tag
+def agreement_axis(trust: Trust) -> SafeString:
+    return charts.axis_svg(trust.reach)
+
+
+@register.simple_tag
+def agreement_key(mark: str) -> SafeString:
+    return charts.agreement_key(mark)
+
+
+@register.filter
+def bounds(one: Interval, sign: str = "") -> str:
+    """“0.16–0.22”; with a sign “−0.71 to −0.49”; nothing where it isn't known."""
+    if finite(one.low) is None or finite(one.high) is None:
+        return ""
+    if sign:
+        return f"{one.low:+.2f} to {one.high:+.2f}".replace("-", "−")
+    return f"{one.low:.2f}–{one.high:.2f}".replace("-", "−")
