@@ -75,37 +75,38 @@ def _articles(version: FilterVersion) -> Step:
 
 
 def _pilot(version: FilterVersion) -> Step:
-    slug, new = version.filter.slug, f"{reverse('labeling_new')}?kind=pilot"
+    slug, new = version.filter.slug, reverse("labeling_new")
     runs = version.labeling_runs.filter(kind=PILOT)
     answered = LabelingItem.objects.filter(run__in=runs, state__in=ANSWERED).values("article").distinct().count()
-    commands = (f"python manage.py label {slug} --oracle anthropic --pilot --budget 1 --agree",)
-    if (run := runs.order_by("-pk").first()) is not None:
-        return _of_run("Pilot", answered, "looked at first", run, commands, enough=bool(answered))
+    commands = (f"python manage.py label {slug} --provider anthropic --pilot --budget 1 --agree",)
+    if (run := runs.order_by("-pk").first()) is not None and (answered or run.state != RunState.CANCELLED):
+        return _of_run("Pilot", answered, "articles show how it judges", run, commands)
     skipped = OracleLabel.objects.filter(version=version).exists()
     what = "left out: there are labels" if skipped else "80 articles show what all would bring"
     return Step("Pilot", "–", what, "skipped" if skipped else "idle", new, "Try a pilot", new, "labeling_new", commands)
 
 
 def _labels(version: FilterVersion) -> Step:
-    slug, new, totals = version.filter.slug, reverse("labeling_new"), label_totals(version)
-    commands = (f"python manage.py label {slug} --oracle anthropic --batch --budget 5 --agree",)
-    runs = version.labeling_runs.exclude(kind=PILOT)
-    beyond = OracleLabel.objects.filter(version=version).exclude(run__kind=PILOT).exists()
+    slug, totals = version.filter.slug, label_totals(version)
+    pilot = version.labeling_runs.filter(kind=PILOT).order_by("-pk").first()
+    new = f"{reverse('labeling_new')}?run={pilot.pk}" if pilot else reverse("labeling_new")
+    commands = (f"python manage.py label {slug} --provider anthropic --batch --budget 5 --agree",)
+    beyond = totals.articles if OracleLabel.objects.filter(version=version).exclude(run__kind=PILOT).exists() else 0
     cost = f"articles for ${totals.cost_usd:,.2f}"
-    if (run := runs.order_by("-pk").first()) is not None:
-        return _of_run("Labels", totals.articles, cost, run, commands, enough=beyond)
-    what = cost if totals.articles else "none yet"
-    state = "done" if beyond else "idle"
-    return Step(
-        "Labels", f"{totals.articles:,}", what, state, reverse("labeling_runs"), "Label the rest", new, "labeling_new", commands
-    )
+    run = version.labeling_runs.exclude(kind=PILOT).exclude(state=RunState.CANCELLED).order_by("-pk").first()
+    if run is not None and (beyond or run.state != RunState.DONE):
+        return _of_run("Labels", totals.articles, cost, run, commands)
+    what, state = cost if totals.articles else "none yet", "done" if beyond else "idle"
+    url, number = reverse("labeling_runs"), f"{totals.articles:,}"
+    return Step("Labels", number, what, state, url, "Label the rest" if pilot else "Label", new, "labeling_new", commands)
 
 
-def _of_run(name: str, number: int, what: str, run: LabelingRun, commands: tuple[str, ...], *, enough: bool) -> Step:
-    """A step whose newest run says where it stands; one that stopped for a reason is what to look at next."""
+def _of_run(name: str, number: int, what: str, run: LabelingRun, commands: tuple[str, ...]) -> Step:
+    """A step whose newest run says where it stands; one that waits for a person is what to look at next."""
     url = reverse("labeling_run", args=[run.pk])
-    state = "busy" if run.state in ACTIVE else "done" if enough and run.state != RunState.PAUSED else "idle"
-    told = "an oracle is reading" if state == "busy" else f"run {run.pk} is {run.state}" if state == "idle" else what
+    stuck = run.state == RunState.PAUSED or not number
+    state = "busy" if run.state in ACTIVE else "idle" if stuck else "done"
+    told = {"busy": "an oracle is reading", "idle": f"run {run.pk} is {run.state}", "done": what}[state]
     return Step(name, f"{number:,}", told, state, url, f"Look at run {run.pk}", url, "labeling_run", commands)
 
 

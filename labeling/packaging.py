@@ -15,26 +15,28 @@ MAX_BYTES = 1024 * 1024
 
 
 class File(Protocol):
-    name: str | None
-
     def read(self, size: int = ..., /) -> bytes: ...
 
 
-def unpacked(files: Iterable[File]) -> dict[str, Any]:
+class Named(File, Protocol):
+    name: str | None
+
+
+def unpacked(files: Iterable[Named]) -> dict[str, Any]:
     """The values of a package that somebody sent, unchecked. Raises BadInput for what is no package."""
     texts: dict[str, str] = {}
     for file in files:
-        name, content = (file.name or "").rpartition("/")[2], _bounded(file)
+        name, content = (file.name or "").rpartition("/")[2], _bounded(file.name or "", file)
         texts |= _zipped(name, content) if name.lower().endswith(".zip") else {_role(name): _text(name, content)}
     if "filter.yaml" not in texts:
         raise BadInput("Choose filter.yaml and prompt.md together, or a zip that holds both.")
     return {**parse_yaml(texts["filter.yaml"], "filter.yaml"), "prompt": texts.get("prompt.md", "").strip()}
 
 
-def _bounded(file: File) -> bytes:
+def _bounded(name: str, file: File) -> bytes:
     content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
-        raise BadInput(f"{file.name} is larger than 1 MB; no filter is.")
+        raise BadInput(f"{name} is larger than 1 MB; no filter is.")
     return content
 
 
@@ -55,13 +57,9 @@ def _zipped(name: str, content: bytes) -> dict[str, str]:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             inside = {entry.filename.rpartition("/")[2]: entry for entry in archive.infolist()}
             found = {role: inside[role] for role in NAMES if role in inside}
-            return {role: _text(role, _bounded(_opened(archive, entry))) for role, entry in found.items()}
+            return {role: _text(role, _bounded(role, archive.open(entry))) for role, entry in found.items()}
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError):
         raise BadInput(f"{name} is not a zip that can be read.") from None
-
-
-def _opened(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> File:
-    return archive.open(entry)  # its name is the entry's
 
 
 def strangers(values: dict[str, Any]) -> list[str]:
