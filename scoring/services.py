@@ -87,8 +87,25 @@ def start_benchmark(
     if created:
         record(actor, "benchmark started", benchmark, after={"model": str(model), "dataset": dataset.name, "split": split})
     else:
-        benchmark.resume()
+        resume_benchmark(run=benchmark, actor=actor)
     return benchmark
+
+
+@transaction.atomic
+def cancel_benchmark(*, run: Benchmark, actor: Any = None) -> None:
+    """What it has predicted stays."""
+    if not run.is_final:
+        record(actor, "benchmark cancelled", run, before={"state": run.state})
+        run.request_cancel()
+
+
+@transaction.atomic
+def resume_benchmark(*, run: Benchmark, actor: Any = None) -> bool:
+    """Whether a paused, failed or cancelled benchmark is queued again; then the door sends its task."""
+    before, resumed = run.state, run.resume()
+    if resumed:
+        record(actor, "benchmark resumed", run, before={"state": before})
+    return resumed
 
 
 def run_benchmark(*, run_id: int, through: Engine | None = None) -> None:

@@ -72,7 +72,25 @@ def start_training(
             return run
     run = TrainingRun.objects.create(**wanted, created_by=actor)
     run.parents.set(members)
+    record(actor, "training started", run, after={"dataset": dataset.name, "kind": kind, "model_name": name})
     return run
+
+
+@transaction.atomic
+def cancel_training(*, run: TrainingRun, actor: Any = None) -> None:
+    """What it has learnt stays: it can be resumed from its last checkpoint."""
+    if not run.is_final:
+        record(actor, "training cancelled", run, before={"state": run.state})
+        run.request_cancel()
+
+
+@transaction.atomic
+def resume_training(*, run: TrainingRun, actor: Any = None) -> bool:
+    """Whether a paused, failed or cancelled run is queued again; then the door sends it (training.tasks.send)."""
+    before, resumed = run.state, run.resume()
+    if resumed:
+        record(actor, "training resumed", run, before={"state": before})
+    return resumed
 
 
 def _queue_ridge(dataset: Dataset, actor: Any) -> None:

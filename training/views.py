@@ -89,13 +89,13 @@ def training_run_live(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def training_run_cancel(request: HttpRequest, pk: int) -> HttpResponse:
-    _run(pk).request_cancel()
+    services.cancel_training(run=_run(pk), actor=request.user)
     return redirect("training_run", pk)
 
 
 @require_POST
 def training_run_resume(request: HttpRequest, pk: int) -> HttpResponse:
     run = _run(pk)
-    if run.resume():
+    if services.resume_training(run=run, actor=request.user):
         send(run)
     return redirect("training_run", pk)

@@ -38,13 +38,13 @@ def benchmark_new(request: HttpRequest, name: str, number: int) -> HttpResponse:
 
 @require_POST
 def benchmark_cancel(request: HttpRequest, pk: int) -> HttpResponse:
-    _benchmark(pk).request_cancel()
+    services.cancel_benchmark(run=_benchmark(pk), actor=request.user)
     return redirect("benchmark", pk)
 
 
 @require_POST
 def benchmark_resume(request: HttpRequest, pk: int) -> HttpResponse:
-    if _benchmark(pk).resume():
+    if services.resume_benchmark(run=_benchmark(pk), actor=request.user):
         lane.delay_on_commit(pk)
     return redirect("benchmark", pk)
 

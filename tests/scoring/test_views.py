@@ -134,6 +134,18 @@ def test_it_starts_a_benchmark_once(lead, model, sent):
     assert sent[0] == run.pk
 
 
+def test_it_notes_who_cancelled_a_benchmark_and_who_resumed_it(lead, model, sent):
+    run = start_benchmark(model=model)
+    lead.post(f"/benchmarks/{run.pk}/cancel")
+    lead.post(f"/benchmarks/{run.pk}/cancel")
+    lead.post(f"/benchmarks/{run.pk}/resume")
+    lead.post(f"/benchmarks/{run.pk}/resume")
+    run.refresh_from_db()
+    assert (run.state, sent) == ("queued", [run.pk])
+    written = AuditEntry.objects.filter(actor__username="lead").order_by("pk")
+    assert list(written.values_list("action", flat=True)) == ["benchmark cancelled", "benchmark resumed"]
+
+
 def test_it_measures_nobody_on_what_they_learnt_from(lead, model, sent):
     assert lead.post(f"{PAGE}benchmark", {"split": "train"}).status_code == 400
     assert not sent

@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 
+from distillery_site.common.models import AuditEntry
 from distillery_site.common.runs import RunState
 from tests.training import world
 from training import views
@@ -170,6 +171,15 @@ def test_it_cancels_and_resumes(lead, run, sent):
     run.refresh_from_db()
     assert run.state == RunState.QUEUED
     assert sent == [run]
+    written = AuditEntry.objects.filter(actor__username="lead").order_by("pk")
+    assert list(written.values_list("action", flat=True)) == ["training cancelled", "training resumed"]
+
+
+def test_what_is_over_already_is_not_written_down_as_cancelled(lead, run):
+    TrainingRun.objects.update(state=RunState.DONE)
+    lead.post(f"/training/{run.pk}/cancel")
+    lead.post(f"/training/{run.pk}/resume")
+    assert not AuditEntry.objects.exists()
 
 
 def test_it_changes_nothing_on_a_get(lead, run):
