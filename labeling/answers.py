@@ -22,8 +22,10 @@ UNJUDGED = -1  # stands for null where a schema may not have so many of them
 PARTS = ("evidence", "reasoning", "scores")
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
-DASHES = re.compile(r"\s*[-\u2010-\u2015\u2212\u2e3a\u2e3b]+\s*")
-QUOTATION = re.compile("[\"'`\u00b4\u00ab\u00bb\u2018-\u201f\u2039\u203a\u2032\u2033\u300c-\u300f\u301d-\u301f]+")
+DASHES = dict.fromkeys([*range(0x2010, 0x2016), 0x2212, 0x2E3A, 0x2E3B], "-")
+QUOTATION = dict.fromkeys(map(ord, "\"'`´«»‘’‚‛“”„‟‹›′″「」『』〝〞〟"), "")
+SAME = DASHES | QUOTATION
+SPACED_DASH = re.compile(r" ?-[ -]*")
 ELLIPSIS = re.compile(r"\s*[\[(]?\s?(?:\.{3,}|\. \. \.)\s?[\])]?\s*")
 
 
@@ -98,7 +100,7 @@ class Reading:
         if [part.slug for part in parts] == [""]:
             yield parts[0]
             return
-        self._same("answer", "part", [part.slug for part in parts], value)
+        self._same("", "part", [part.slug for part in parts], value)
         for part in parts:
             if part.slug not in value:
                 continue
@@ -109,17 +111,17 @@ class Reading:
 
     def part(self, value: dict[str, Any], part: Part) -> Parsed:
         own, where = (value[part.slug], f"{part.slug}: ") if part.slug else (value, "")
-        self._same(f"{where}answer", "part", PARTS, own)
+        self._same(where, "part", PARTS, own)
         evidence = self._evidence(own.get("evidence", []), where)
         reasoning = self._reasoning(own.get("reasoning", ""), where)
         scores = self._scores(own.get("scores", {}), part, where)
         return Parsed(scores, reasoning, evidence, tuple(self._flags(evidence)))
 
-    def _same(self, whose: str, what: str, wanted: Sequence[str], found: dict[str, Any]) -> None:
+    def _same(self, where: str, what: str, wanted: Sequence[str], found: dict[str, Any]) -> None:
         if missing := [key for key in wanted if key not in found]:
-            self.problems.append(f"The {whose} lacks the {what} {_list(missing)}.")
+            self.problems.append(f"{where}The answer lacks {_named(what, missing)}.")
         if extra := [key for key in found if key not in wanted]:
-            self.problems.append(f"The {whose} has a {what} that was not asked for: {_list(extra)}.")
+            self.problems.append(f"{where}The answer has what was not asked for: {_named(what, extra)}.")
 
     def _reasoning(self, value: Any, where: str) -> str:
         if not isinstance(value, str):
@@ -138,7 +140,7 @@ class Reading:
         if not isinstance(value, dict):
             self.problems.append(f"{where}The scores are {_name(value)}, not an object.")
             return ()
-        self._same(f"{where}answer", "score", part.keys, value)
+        self._same(where, "score", part.keys, value)
         return tuple(self._score(key, value[key], part, where) for key in part.keys if key in value)
 
     def _score(self, key: str, value: Any, part: Part, where: str) -> float | None:
@@ -168,7 +170,8 @@ class Quotes:
     @cached_property
     def as_sent(self) -> str:
         """What the model saw, where marks were changed for it."""
-        return _plain(neutralise(self.text))
+        sent = neutralise(self.text)
+        return self.told if sent == self.text else _plain(sent)
 
     def has(self, quote: str) -> bool:
         """All pieces of a quote with ellipses must be there, in order."""
@@ -187,8 +190,11 @@ def _in_order(pieces: Sequence[str], text: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    text = QUOTATION.sub("", unicodedata.normalize("NFKC", text).casefold())
-    return DASHES.sub("-", " ".join(text.split()))
+    """Without what differs between two ways of typing the same words."""
+    text = unicodedata.normalize("NFKC", text).casefold()
+    text = text.translate(SAME) if not text.isascii() else text.replace('"', "").replace("'", "").replace("`", "")
+    text = " ".join(text.split())
+    return SPACED_DASH.sub("-", text) if "-" in text else text
 
 
 def _storable(text: str) -> str:
@@ -209,6 +215,10 @@ def _name(value: Any) -> str:
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "a list"
     return _short(json.dumps(value))
+
+
+def _named(what: str, keys: Sequence[str]) -> str:
+    return f"the {what}{'s' if len(keys) > 1 else ''} {_list(keys)}"
 
 
 def _list(keys: Any) -> str:

@@ -1,6 +1,7 @@
 """What in an article speaks to its judge instead of its readers. Pure.
 
-A finding is a reason to look, never a reason to leave an article out: honest articles quote such words too.
+A finding is a reason to look, never a reason to leave an article out: honest articles quote such words too. Of wordings
+that nobody wrote a phrase for, about half are found; what protects a score is the frame, not this.
 """
 
 import base64
