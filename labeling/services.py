@@ -6,6 +6,7 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 
@@ -150,12 +151,14 @@ def name_oracle(
         defaults: dict[str, Any] = {}
     else:
         known = registry.provider(provider)
-        model, defaults = model or known.default_model, known.defaults
+        defaults = known.defaults | known.place(getattr(settings, known.url_setting, ""))
+        model = model or known.default_model
     values = {**defaults, **(params or {})}
     if provider == recordings.PROVIDER:
         name, about = name or recordings.NAME, about or recordings.ABOUT
+    name = name or (f"{model} at {values['host']}" if "host" in values else model)
     identity = Oracle.identity_of(provider, model, values)
-    row = Oracle(provider=provider, model=model, params=values, name=(name or model)[:120], about=about, identity=identity)
+    row = Oracle(provider=provider, model=model, params=values, name=name[:120], about=about, identity=identity)
     return Oracle.objects.filter(identity=identity).first() or row
 
 
