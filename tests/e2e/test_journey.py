@@ -62,6 +62,47 @@ def test_an_article_of_ones_own_gets_scores_and_a_tier(page):
     expect(page.locator("#answers")).to_contain_text(re.compile("clear|passable|unclear"))
 
 
+def test_a_filter_is_written_beside_what_an_oracle_would_be_sent(page):
+    page.goto("/filters/")
+    page.get_by_role("link", name="Write a filter").click()
+    page.get_by_label("Name", exact=True).first.fill("Calm news")
+    page.get_by_label("Prompt", exact=True).fill("How calmly does it report?")
+    expect(page.locator("#preview")).to_contain_text("How calmly does it report?")
+    describe(page, 0, "Calm", ("written to alarm", "sober throughout"))
+    page.get_by_role("button", name="Add a dimension").click()
+    expect(page.locator("#in-dimension-1-name")).to_be_focused()
+    describe(page, 1, "Grounded", ("no source", "every claim sourced"))
+    page.keyboard.press("Alt+ArrowUp")
+    expect(page.locator("#dimensions > fieldset").first).to_have_id("in-dimension-1")
+    page.get_by_role("button", name="Make them add up to 1").click()
+    expect(page.locator("#preview")).to_contain_text(re.compile("- grounded: .*- calm: ", re.DOTALL))
+    expect(page.locator("#preview")).to_contain_text("together, about")
+
+
+def test_what_was_typed_is_there_when_one_comes_back(page):
+    page.goto("/filters/")
+    page.goto("/filters/new")
+    page.get_by_role("button", name="Go on with them").click()
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("How calmly does it report?")
+
+
+def test_saving_says_what_it_does_and_leads_to_five_steps(page):
+    expect(page.locator("#outcome")).to_contain_text("makes the filter calm_news, version 1")
+    page.get_by_role("button", name="Save the filter").click()
+    expect(page).to_have_url(re.compile("/filters/calm_news/$"))
+    expect(page.locator(".stations.five > li")).to_have_count(5)
+    expect(page.locator("#next-step")).to_have_text("Go to the prefilter")
+
+
+def describe(page: Page, number: int, name: str, ends: tuple[str, str]) -> None:
+    """Fill in one dimension of the editor: its name, and what a 0 and a 9-10 look like."""
+    place = f"#in-dimension-{number}"
+    page.fill(f"{place}-name", name)
+    page.fill(f"{place}-description", f"how {name.lower()} it is")
+    for anchor, text in ((0, ends[0]), (3, ends[1])):
+        page.fill(f"{place}-anchor-{anchor}-text", text)
+
+
 def test_signing_out_closes_the_door(page):
     page.goto("/")
     page.get_by_role("button", name="Sign out").click()
