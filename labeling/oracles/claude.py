@@ -15,6 +15,7 @@ from labeling.oracles.prices import Prices
 from labeling.oracles.wire import MAX_RAW, Headers, limit, retry_after, stopped
 
 RATE = {429, 503, 529}
+TOO_LONG = ("prompt is too long", "exceed context limit")
 STRANGER = "Something that is not Anthropic's API answered; look at ANTHROPIC_BASE_URL and at proxies between."
 
 # Tokens from which a prefix is kept, as documented; a mark on a shorter one does nothing and costs nothing.
@@ -142,7 +143,7 @@ def _result(found: dict[str, Any], prices: Prices, model: str, sdk: str) -> Repl
 
 def _errored(error: dict[str, Any], model: str) -> OracleError:
     said, kind = stopped(str(error.get("message", ""))), KINDS.get(str(error.get("type")), "server")
-    if kind == "request" and "too long" in said.lower():
+    if kind == "request" and is_too_long(said):
         kind = "context"
     if error.get("type") == "not_found_error" and model in said:
         return OracleError("request", _no_model(model), raw=said)
@@ -158,7 +159,7 @@ def limits(headers: Headers) -> Limits | None:
 
 def refused(error: anthropic.APIStatusError, model: str) -> OracleError:
     said = stopped(error.api_message or error.message)
-    kind = _kind(error, said.lower())
+    kind = _kind(error, said)
     texts = {
         "auth": f"Anthropic does not accept the key ({error.status_code}): {said} Set ANTHROPIC_API_KEY and resume.",
         "payment": f"Anthropic wants payment or a higher spending limit: {said} Settle it there and resume.",
@@ -195,15 +196,19 @@ def _no_model(model: str) -> str:
 
 def _kind(error: anthropic.APIStatusError, said: str) -> str:
     status, code = error.status_code, error.error_code or ""
-    if status == 402 or error.type == "billing_error" or "spend_limit" in code or "credit balance" in said:
+    if status == 402 or error.type == "billing_error" or "spend_limit" in code or "credit balance" in said.lower():
         return "payment"
     if status in (401, 403):
         return "auth"
     if status in RATE:
         return "rate"
-    if status >= 500 or status in (408, 409):
+    if status >= 500 or status in (408, 409) or code == "request_body_timeout":
         return "server"
-    return "context" if status == 413 or "too long" in said else "request"
+    return "context" if status == 413 or is_too_long(said) else "request"
+
+
+def is_too_long(said: str) -> bool:
+    return any(phrase in said.lower() for phrase in TOO_LONG)
 
 
 def unreachable(sent: bool) -> OracleError:

@@ -92,7 +92,28 @@ def test_they_are_handed_on_with_a_refusal_to_hurry_too(oracle: Oracle, server: 
     assert refused.kind == "rate" and refused.limits == Limits(60) and refused.retry_after
 
 
-# Errors that only a gateway makes
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("status", "type", "code", "said", "kind"),
+    [
+        (429, "rate_limit_error", "contract_spend_limit_reached", "no", "payment"),
+        (402, "billing_error", "linked_organization_spend_limit_reached", "no", "payment"),
+        (400, "invalid_request_error", "", "Your credit balance is too low", "payment"),
+        (429, "rate_limit_error", "ramp_limit_exceeded", "no", "rate"),
+        (403, "permission_error", "", "no", "auth"),
+        (400, "invalid_request_error", "organization_on_hold", "no", "request"),
+        (400, "invalid_request_error", "request_body_timeout", "no", "server"),
+        (400, "invalid_request_error", "", "input length and `max_tokens` exceed context limit: 199 + 4 > 200", "context"),
+        (400, "invalid_request_error", "", "metadata.user_id: string too long", "request"),
+        (504, "timeout_error", "", "no", "server"),
+    ],
+)
+def test_a_refusal_is_known_by_its_code_before_its_words(status: int, type: str, code: str, said: str, kind: str):
+    error = {"type": type, "message": said, "details": {"error_code": code} if code else None}
+    found = claude.refused(_said(status, json.dumps({"type": "error", "error": error})), "claude-haiku-5-5")
+    assert (found.kind, found.lost) == (kind, False), str(found)
 
 
 def test_a_gateway_that_gave_up_may_have_left_a_bill_behind():
