@@ -11,6 +11,7 @@ from distillery_site.common.net import stays_here
 from labeling.models import FilterVersion, Oracle
 from labeling.oracles import registry
 
+VENDORS = {"anthropic": "Anthropic's terms", "gemini": "Google's terms", "openai": "OpenAI's terms"}
 FIELDS = {"title": "title", "published": "date", "source": "source", "url": "address"}
 
 
@@ -29,7 +30,8 @@ def departure(oracle: Oracle, versions: Sequence[FilterVersion], articles: int) 
         return Departure("", False, "Nothing leaves this machine: the answers are recorded.")
     url = getattr(settings, known.url_setting)
     host = urlsplit(url).hostname or url
-    terms = f"Whether the terms of {oracle.provider} allow training a student on its answers is yours to check."
+    whose = VENDORS[oracle.provider] if "host" not in oracle.params else f"the terms of {oracle.model}"
+    terms = f"Whether {whose} allow training a student on its answers is yours to check."
     if stays_here(url):
         return Departure("", True, f"Nothing leaves this machine: {oracle.model} answers at {host}. {terms}")
     count = f"{articles:,} article{'' if articles == 1 else 's'}"

@@ -65,8 +65,11 @@ class PlannedForm(BudgetForm):
 
 
 def plain(amount: Decimal | float | None) -> str:
-    """As a number input takes it: 0.04, 11, and nothing for None."""
-    return "" if amount is None else f"{Decimal(str(amount)).normalize():f}"
+    """As a number input takes it: 0.04, 11.00, and nothing for None; more decimals only where somebody typed them."""
+    if amount is None:
+        return ""
+    exact = Decimal(str(amount))
+    return f"{exact:.2f}" if exact == round(exact, 2) else f"{exact.normalize():f}"
 
 
 class LabelForm(PlannedForm):

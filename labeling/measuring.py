@@ -18,7 +18,7 @@ from labeling.models import Article, FilterVersion, Oracle, OracleCall, OracleLa
 from labeling.oracles import base
 from labeling.oracles.base import ZERO, Limits, OracleError, Question, usd
 from labeling.prompts import Prompt, Rubric, estimate_tokens, prompt_for
-from labeling.rates import UNKNOWN, told_limits
+from labeling.rates import UNKNOWN, allowed, told_limits
 
 SAMPLE = 20
 COUNT_SECONDS = 2.0
@@ -185,15 +185,16 @@ class Time:
 def time_of(oracle: base.Oracle, questions: int, each_in: float, output: Output, lanes: int) -> Time:
     """The slowest of: requests, input and output tokens a minute, and how many are out at once."""
     limits = told_limits(f"{oracle.provider}/{oracle.model}", settings.ORACLE_LIMITS) or Limits()
+    requests = allowed(oracle.provider, oracle.model)  # told, or learned so far
     ways = [(questions * output.seconds / lanes, f"{lanes:,} questions out at once, {output.seconds:.1f} s each")]
     for what, need, limit in (
-        ("requests", questions, limits.requests),
+        ("requests", questions, requests),
         ("input tokens", questions * each_in, limits.input_tokens),
         ("output tokens", questions * output.each, limits.output_tokens),
     ):
         if limit:
-            ways.append((60 * need / limit, f"the limit of {limit:,} {what} a minute"))
-    if not limits.requests:
+            ways.append((60 * need / limit, f"the limit of {limit:,.0f} {what} a minute"))
+    if not requests:
         start = f"{UNKNOWN:,.0f} requests a minute, where an unknown limit begins; the provider's headers may allow more"
         ways.append((60 * questions / UNKNOWN, start))
     return Time(*max(ways))

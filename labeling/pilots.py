@@ -204,8 +204,14 @@ def _about_pairs(rubric: RubricReport) -> Iterator[str]:
 def _about_rare(rubric: RubricReport) -> Iterator[str]:
     if not rubric.rare:
         return
-    each = ", ".join(f"{scale.distribution.high:,} of {scale.distribution.n:,} on {scale.name}" for scale in rubric.rare)
-    yield f"Hardly any article scores 7 or more: {each}. Positives are rare; enrichment would help."
+    most = max(rubric.rare, key=lambda scale: scale.distribution.high).distribution
+    names = _list([scale.name for scale in rubric.rare])
+    found = f"At most {most.high:,} of {most.n:,} articles score" if most.high else f"Not one of {most.n:,} articles scores"
+    yield f"{found} 7 or more on {names}. Positives are rare; enrichment would help."
+
+
+def _list(names: list[str]) -> str:
+    return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _about_answers(report: Report) -> Iterator[str]:

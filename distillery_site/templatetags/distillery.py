@@ -43,6 +43,12 @@ def share(value: float | None, decimals: int = 0) -> str:
     return NOTHING if value is None or value != value else f"{100 * value:.{decimals}f}{THIN}%".replace("-", "−")
 
 
+@register.simple_tag
+def share_span(low: float | None, high: float | None, decimals: int = 0) -> str:
+    """0.02 and 0.11 → 2–11 %."""
+    return NOTHING if low is None or high is None else f"{100 * low:.{decimals}f}–{100 * high:.{decimals}f}{THIN}%"
+
+
 @register.filter
 def usd(value: Decimal | float | None) -> str:
     """Cents for sums one can feel, four decimals below a dollar."""

@@ -111,7 +111,7 @@ def test_a_good_pilot_warns_of_nothing(version: FilterVersion):
         ([(0, n % 11) for n in range(30)], "Good uses only 1 distinct value:"),
         ([(n % 11, n % 11 * 0.9) for n in range(30)], "Good and Bad correlate at 1.00: the oracle may not tell them apart."),
         ([(n % 11, 10 - n % 11) for n in range(30)], "correlate at −1.00"),
-        ([(n % 11, n % 7 if n else 8) for n in range(80)], "1 of 80 on Bad. Positives are rare; enrichment would help."),
+        ([(n % 11, n % 7 if n else 8) for n in range(80)], "At most 1 of 80 articles score 7 or more on Bad. Positives are rare; enrichment would help."),
         ([(n % 11, n * 7 % 10 if n % 4 else None) for n in range(40)], "10 of 40 have no score on Bad"),
         ([(max(0, n - 36) * 3, n * 7 % 10) for n in range(40)], "37 of 40 score 0 on Good."),
     ],
