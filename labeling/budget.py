@@ -19,6 +19,7 @@ from labeling.oracles.base import ZERO
 from labeling.settling import month_of, move, purse_of
 
 Call = OracleCall.State
+REACHED = "The cap of"  # how the sentence begins that a run pauses with
 
 
 class OverBudget(DistilleryError):
@@ -48,7 +49,7 @@ class Cap:
 
     def sentence(self, need: Decimal) -> str:
         return (
-            f"The cap of {dollars(self.limit)} for {self.what} is reached: {dollars(self.spent)} is paid, lost or out, and the "
+            f"{REACHED} {dollars(self.limit)} for {self.what} is reached: {dollars(self.spent)} is paid, lost or out, and the "
             f"next call could cost {dollars(need)}. Raise the cap and resume."
         )
 

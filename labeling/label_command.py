@@ -14,7 +14,9 @@ from labeling.departures import Departure
 from labeling.models import LabelingRun
 from labeling.oracles import registry
 from labeling.plans import Plan
+from labeling.standing import Standing
 from labeling.tasks import send
+from labeling.terminal import resume_command
 from labeling.wanted import Kind, Mode, Wanted, read_params
 
 
@@ -138,6 +140,12 @@ class LabelCommand(RunCommand):
             work = lambda pk: services.run_labeling(run_id=pk)  # noqa: E731
             self.see_through([run], send=lambda run=run: send(run), work=work, detach=self.asked.detach, here=self.asked.here)
         self.tell(runs)
+
+    def headline(self, run: LabelingRun) -> str:
+        return Standing(run).headline
+
+    def advice(self, run: LabelingRun) -> list[str]:
+        return [f"To go on: {resume_command(run)}"]
 
     def tell(self, runs: Sequence[LabelingRun]) -> None:
         for run in runs:

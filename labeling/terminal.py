@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from shlex import quote
 
 from distillery_site.common.runs import RunState
+from labeling.budget import REACHED
 from labeling.models import FilterVersion, LabelingRun
 from labeling.oracles import registry
 
@@ -18,7 +19,9 @@ def label_command(run: LabelingRun) -> str:
 
 
 def resume_command(run: LabelingRun) -> str:
-    return " ".join([LABEL, _name(run.version), "--resume", str(run.pk), *_budget(run)])
+    """Its cap stays, unless that is what stopped it; then a person has to say the new one."""
+    more = ["--budget USD"] if run.error.startswith(REACHED) else []
+    return " ".join([LABEL, _name(run.version), "--resume", str(run.pk), *more])
 
 
 def _start(run: LabelingRun) -> Iterator[str]:

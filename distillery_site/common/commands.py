@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
+from django.utils import timezone
 from tqdm import tqdm
 
 from distillery_site.common.errors import DistilleryError
@@ -54,22 +55,31 @@ class RunCommand(Answering):
             return
         for run in runs:
             if here:
-                _with_bar_beside(run, work)
+                _with_bar_beside(run, work, self.headline)
             else:
-                watch(run)
+                watch(run, self.headline)
             run.refresh_from_db()
             if run.state != RunState.DONE:
-                raise CommandError(f"{run} {run.get_state_display()}: {run.error or 'see its page.'}")
+                why = run.error or "see its page."
+                raise CommandError(" ".join([f"{run} {run.get_state_display()}: {why}", *self.advice(run)]))
+
+    def headline(self, run: Any) -> str:
+        """What the bar says beside itself: a line, the same figures as on the run's page."""
+        return run.stage or run.get_state_display()
+
+    def advice(self, run: Any) -> list[str]:
+        """Sentences on how to go on with a run that stopped before its end."""
+        return []
 
 
-def watch(run: Run, *, stop: threading.Event | None = None) -> None:
+def watch(run: Run, headline: Callable[[Any], str], *, stop: threading.Event | None = None) -> None:
     """Show a bar on stderr until the run rests; on anything but a terminal, only wait."""
     started, told = time.monotonic(), False
     with tqdm(total=1, desc=str(run), file=sys.stderr, disable=None, bar_format="{l_bar}{bar}| {elapsed} {postfix}") as bar:
         while run.state in (RunState.QUEUED, RunState.RUNNING) and not (stop and stop.is_set()):
             bar.n = run.progress_share
-            bar.set_postfix_str(run.stage or run.get_state_display())
-            if run.state == RunState.QUEUED and time.monotonic() - started > PATIENCE_SECONDS and not told:
+            bar.set_postfix_str(headline(run))
+            if _is_left_alone(run) and time.monotonic() - started > PATIENCE_SECONDS and not told:
                 told = True
                 tqdm.write(f"No worker has taken {run} yet: start one with manage.py up, or add --here.", file=sys.stderr)
             time.sleep(POLL_SECONDS)
@@ -77,10 +87,15 @@ def watch(run: Run, *, stop: threading.Event | None = None) -> None:
         bar.n = run.progress_share
 
 
-def _with_bar_beside(run: Run, work: Callable[[int], Any]) -> None:
+def _is_left_alone(run: Run) -> bool:
+    """Whether a worker could take it now and none has."""
+    return run.state == RunState.QUEUED and (run.not_before is None or run.not_before < timezone.now())
+
+
+def _with_bar_beside(run: Run, work: Callable[[int], Any], headline: Callable[[Any], str]) -> None:
     """The work stays in the main thread, whose life its child processes are bound to; the bar looks on from another."""
     stop = threading.Event()
-    bar = threading.Thread(target=_look_on, args=(type(run).objects.get(pk=run.pk), stop), daemon=True)
+    bar = threading.Thread(target=_look_on, args=(type(run).objects.get(pk=run.pk), headline, stop), daemon=True)
     if sys.stderr.isatty():
         bar.start()
     try:
@@ -94,8 +109,8 @@ def _with_bar_beside(run: Run, work: Callable[[int], Any]) -> None:
             bar.join()
 
 
-def _look_on(run: Run, stop: threading.Event) -> None:
+def _look_on(run: Run, headline: Callable[[Any], str], stop: threading.Event) -> None:
     try:
-        watch(run, stop=stop)
+        watch(run, headline, stop=stop)
     finally:
         connections.close_all()

@@ -6,6 +6,7 @@ import pytest
 
 from distillery_site.common.runs import RunState
 from labeling import services
+from labeling.budget import Cap
 from labeling.models import FilterVersion, LabelingRun, Oracle
 from labeling.terminal import label_command
 from tests.labeling import paid, world
@@ -46,4 +47,10 @@ def test_it_names_the_other_rubrics_of_a_joint_prompt(version: FilterVersion):
 @pytest.mark.parametrize("state", [RunState.PAUSED, RunState.FAILED, RunState.CANCELLED])
 def test_one_that_stopped_goes_on(version: FilterVersion, state: RunState):
     stopped = run(version, services.get_oracle(provider="anthropic"), state=state)
-    assert label_command(stopped) == f"python manage.py label tiny@1 --resume {stopped.pk} --budget 5.00"
+    assert label_command(stopped) == f"python manage.py label tiny@1 --resume {stopped.pk}"
+
+
+def test_one_that_reached_its_cap_needs_a_new_one(version: FilterVersion):
+    cap = Cap("this run", paid.EACH, paid.EACH, paid.EACH * 0)
+    stopped = run(version, services.get_oracle(provider="anthropic"), state=RunState.PAUSED, error=cap.sentence(paid.EACH))
+    assert label_command(stopped) == f"python manage.py label tiny@1 --resume {stopped.pk} --budget USD"
