@@ -32,7 +32,7 @@ class Site:
         self.peak_mb: dict[int, float] = {}  # by worker: each that was killed has its own
 
     def begin(self) -> None:
-        command = [sys.executable, "manage.py", "up", "--only", "label,beat"]
+        command = [sys.executable, "manage.py", "up", "--only", "label,default,beat"]
         self.process = subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=self.log, stderr=self.log)
         until(lambda: "Distillery is up" in self.said(), START_SECONDS, self.said)
         for name in SERVICES:
