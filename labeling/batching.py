@@ -32,6 +32,7 @@ STORE = 2_000  # results stored together
 FIRST_POLL, LAST_POLL = 2.0, 60.0  # seconds; in between a tenth of the batch's age
 FIND_SECONDS, FIND_AGAIN = 120.0, 15.0  # so long an unanswered submit may take to show up in the provider's list
 BEAT_SECONDS = 5.0
+UNANSWERED = "A batch was handed over and no reply came."
 NOT_TAKEN = frozenset({"rate", "auth", "payment", "request", "context"})  # the provider said no: nothing was made
 State = LabelingBatch.State
 
@@ -102,6 +103,8 @@ class Batching:
             except OracleError as error:
                 if error.kind in NOT_TAKEN:
                     await _in_db(self._drop, chunk.batch, str(error))
+                else:  # it may have arrived: from now on it can be looked for
+                    await _in_db(self._change, chunk.batch, submitted_at=timezone.now(), note=str(error)[:300])
                 raise
             await _in_db(self._change, chunk.batch, state=State.SUBMITTED, provider_id=provider_id)
 
@@ -178,13 +181,18 @@ class Batching:
     async def _find(self, batch: LabelingBatch) -> None:
         """Ask the provider for a batch whose submit was never answered; only when it has none is it sent again."""
         keys, known = await _in_db(self._keys_and_known, batch)
-        found = await self.oracle.find(batch.marker, keys=keys, since=batch.created_at, known=known)
+        try:
+            found = await self.oracle.find(batch.marker, keys=keys, since=batch.created_at, known=known)
+        except OracleError as error:
+            if error.kind != "server":
+                raise
+            raise Rest(f"{UNANSWERED} {error}", max(FIND_AGAIN, error.retry_after or 0.0)) from None
         if found is not None:
             await _in_db(self._change, batch, state=State.SUBMITTED, provider_id=found)
         elif (timezone.now() - (batch.submitted_at or batch.created_at)).total_seconds() > FIND_SECONDS:
             await _in_db(self._drop, batch, "It never reached the provider.")
         else:
-            raise Rest("A batch was handed over without a reply; the provider's list is looked through again.", FIND_AGAIN)
+            raise Rest(f"{UNANSWERED} The provider's list is looked through again.", FIND_AGAIN)
 
     def _keys_and_known(self, batch: LabelingBatch) -> tuple[set[str], set[str]]:
         known = LabelingBatch.objects.exclude(provider_id="").values_list("provider_id", flat=True)

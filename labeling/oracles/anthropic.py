@@ -27,7 +27,7 @@ from labeling.oracles.wire import was_sent
 
 RULES = {"effort": one_of("low", "medium", "high", "xhigh", "max"), "max_tokens": ROOM}
 OVERHEAD_TOKENS = 2_000  # what the provider adds around our text: frame, schema, instructions for the format
-CONCURRENCY = 64
+CONCURRENCY = 400  # the shared rate is the limit; this is only so many sockets
 SDK = f"anthropic {anthropic.__version__}"
 BATCHES = "/v1/messages/batches"
 BATCH_SECONDS = 600.0  # for a batch of some 20 MB to arrive and be checked

@@ -37,7 +37,7 @@ RULES = {
     "thinking_budget": rules.whole(-1, rules.MAX_TOKENS),  # 0: none, -1: as the model likes
 }
 OVERHEAD_TOKENS = 2_000  # what the provider adds around our text: frame, schema, instructions for the format
-CONCURRENCY = 64
+CONCURRENCY = 400  # the shared rate is the limit; this is only so many sockets
 PAGE = 100
 SDK = f"google-genai {genai.__version__}"
 ON_THE_WAY = (httpx2.HTTPError, OSError, anyio.EndOfStream)  # some failures of TLS reach us as they are
