@@ -28,11 +28,16 @@ def site(request: HttpRequest) -> dict[str, Any]:
         return {"distillery_version": settings.VERSION}
     return {
         "distillery_version": settings.VERSION,
-        "nav": [_entry(name, reverse(route), request.path) for name, route in LOOP],
+        "nav": [_entry(name, reverse(route), _place(request.path)) for name, route in LOOP],
         "all_filters": SimpleLazyObject(all_filters),
         "current_filter": SimpleLazyObject(lambda: current_filter(request)),
         "is_admin": permissions.role_of(user) == permissions.ADMIN,
     }
+
+
+def _place(path: str) -> str:
+    """Oracles are part of Labels."""
+    return reverse("labeling_runs") if path.startswith(reverse("oracles")) else path
 
 
 def _entry(name: str, url: str, path: str) -> dict[str, Any]:

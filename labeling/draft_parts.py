@@ -14,7 +14,7 @@ KINDS = {
     "anchor": {"score": "Score", "text": "Its description"},
     "tier": {"name": "Tier", "min": "From"},
     "gatekeeper": {"dimension": "Dimension", "min": "Below", "cap": "At most", "reason": "Reason"},
-    "cap": {"pattern": "Pattern in the text", "cap": "At most", "reason": "Reason"},
+    "cap": {"pattern": "Pattern", "cap": "At most", "reason": "Reason"},
 }
 
 

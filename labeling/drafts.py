@@ -31,6 +31,7 @@ LISTS = ("dimension", "tier", "gatekeeper", "cap")
 INPUT = re.compile(r"((?:dimension|tier|gatekeeper|cap)\.\d{1,6}(?:\.anchor\.\d{1,6})?)\.([a-z]{1,20})")
 ANCHORS = re.compile(r"dimension\.\d{1,6}\.anchor")
 GONE = "gone."
+SECTIONS = {"whole": "The filter"}
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,9 @@ class Draft:
                 where = f"{part.title}, {box.label.lower()}" if part.title else box.label
                 told += [Complaint(box.id, where, problem) for problem in box.problems]
         return told + [
-            Complaint(f"in-{name}", name.capitalize(), each) for name, found in self.problems.items() for each in found
+            Complaint(f"in-{name}", SECTIONS.get(name, name.capitalize()), each)
+            for name, found in self.problems.items()
+            for each in found
         ]
 
     def do(self, command: str) -> str:

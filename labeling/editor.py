@@ -35,7 +35,7 @@ class Outcome:
     refused: bool = False
 
 
-UNKNOWN = Outcome("Save", "Saving waits until nothing is missing any more.")
+UNKNOWN = Outcome("Save", "Something is missing or wrong yet; Check says what.")
 NOTHING = Outcome("Save", "This is what is stored: there is nothing to save yet.", refused=True)
 
 

@@ -71,7 +71,10 @@ def _save(request: HttpRequest, filter_: Filter | None, draft: Draft) -> HttpRes
         return _page(request, filter_, draft, status=400)
     if request.POST.get("base") != editor.base_of(filter_):
         return _page(request, filter_, draft, warning=MOVED, base=editor.base_of(filter_), status=409)
-    if request.POST.get("said") != found.button:
+    if filter_ is not None and found == editor.NOTHING:
+        messages.info(request, "Nothing changed, so nothing was saved.")
+        return redirect("filter", filter_.slug)
+    if filter_ is not None and request.POST.get("said") != found.button:
         return _page(request, filter_, draft, warning=SAID, status=409)
     try:
         version = editor.save(package=package, filter_=filter_, actor=request.user)
@@ -90,7 +93,8 @@ def _upload(request: HttpRequest) -> HttpResponse:
         return _page(request, None, Draft.blank(), upload_problems=error.problems, status=400)
     draft, unknown = Draft.of(values), packaging.strangers(values)
     _complain(draft)
-    return _page(request, None, draft, warning=LEFT_OUT.format(", ".join(unknown)) if unknown else "")
+    warning = LEFT_OUT.format(", ".join(unknown)) if unknown else ""
+    return _page(request, None, draft, warning=warning, typed=False)
 
 
 def _page(
@@ -112,6 +116,7 @@ def _page(
         "draft": draft,
         "complaints": draft.complaints,
         "outcome": editor.outcome(package, filter_),
+        "typed": request.method == "POST",
         "base": request.POST.get("base") or editor.base_of(filter_),
         "preview": shown,
         "cost": thousand(shown),
@@ -129,7 +134,11 @@ def filter_package(request: HttpRequest, slug: str) -> HttpResponse:
     version = get_object_or_404(Filter, slug=slug).latest
     if version is None:
         raise Http404
-    found = packaging.packed(slug, editor.files_of(version))
+    try:
+        found = packaging.packed(slug, editor.files_of(version))
+    except BadInput as error:
+        messages.error(request, f"It can't be written as files: {error}")
+        return redirect("filter", slug)
     return HttpResponse(
         found, content_type="application/zip", headers={"Content-Disposition": f'attachment; filename="{slug}.zip"'}
     )
