@@ -36,7 +36,7 @@ def refusal(asked: Oracle) -> str:
 @pytest.mark.parametrize("provider", PAID)
 def test_it_makes_an_oracle_ready_to_ask(provider: str):
     ready = engage(oracle(provider), VERSION)
-    assert ready.provider == provider and ready.concurrency == 64 and ready.batch_limits is not None
+    assert ready.provider == provider and ready.concurrency == (64 if provider == "openai" else 400) and ready.batch_limits is not None
 
 
 def test_the_operator_says_how_much_may_be_out_at_once_and_for_how_long(settings: Any):
