@@ -4,20 +4,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.urls import reverse
 from django.utils import timezone
 
 from distillery_site.common.runs import Run, RunState
 from distillery_site.health import engine_answers
 from distillery_site.overview import KINDS
+from labeling import spending
 from labeling.current import latest_policy
 from labeling.figures import prefilter_counts
-from labeling.models import Filter, ReviewTask
+from labeling.models import Filter, LabelingRun, LabelingShard, ReviewTask
 from scoring.figures import latest_benchmark
 from training.models import Dataset, Deployment, ModelVersion
 
 PATIENCE = timedelta(seconds=30)
+NEARLY = 0.8  # of a cap
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Concern:
 
 
 def concerns() -> list[Concern]:
-    return [*_stopped(), *_stuck(), *_unanswered(), *_leaks(), *_better(), *_unmeasured(), *_unseen(), *_reviews()]
+    return [*_stopped(), *_stuck(), *_capped(), *_unanswered(), *_leaks(), *_better(), *_unmeasured(), *_unseen(), *_reviews()]
 
 
 def _stopped() -> Iterator[Concern]:
@@ -48,12 +50,33 @@ def _named(run: Run) -> str:
 
 
 def _stuck() -> Iterator[Concern]:
+    """Work that could be taken, while nobody works on anything of its kind; a labelling run is taken shard by shard."""
+    now = timezone.now()
     for kind, route in KINDS:
-        late = kind.objects.due().filter(state=RunState.QUEUED, created_at__lt=timezone.now() - PATIENCE)
-        busy = kind.objects.filter(state=RunState.RUNNING).exists()
-        if not busy and (run := late.order_by("pk").first()):
+        rows = LabelingShard.objects if kind is LabelingRun else kind.objects
+        late = Q(state=RunState.QUEUED, created_at__lt=now - PATIENCE) | Q(state=RunState.RUNNING, lease_until__lt=now - PATIENCE)
+        busy = rows.filter(state=RunState.RUNNING, lease_until__gte=now).exists()
+        if not busy and (row := rows.due().filter(late).order_by("pk").first()):
+            run = row.run if isinstance(row, LabelingShard) else row
             sentence = f"{_named(run)} waits and no worker takes it; python manage.py up starts them."
             yield Concern(sentence, reverse(route, args=[run.pk]), grave=True)
+
+
+def _capped() -> Iterator[Concern]:
+    """Caps that several runs share, when most of them is spent."""
+    month = spending.this_month()
+    if month.problem:
+        yield Concern(month.problem, reverse("oracles"), grave=True)
+    if (month.share or 0) >= NEARLY:
+        yield Concern(_cap_sentence(month, "this month's labelling"), reverse("oracles"), grave=True)
+    for filter_ in Filter.objects.exclude(budget_usd=None):
+        found = spending.of_filter(filter_)
+        if (found.share or 0) >= NEARLY:
+            yield Concern(_cap_sentence(found, f"labelling by {filter_.name}"), reverse("filter", args=[filter_.slug]))
+
+
+def _cap_sentence(found: spending.Spending, what: str) -> str:
+    return f"${found.spent:,.2f} of the ${found.cap:,.2f} for {what} is spent or out; runs pause when all of it is."
 
 
 def _unanswered() -> Iterator[Concern]:

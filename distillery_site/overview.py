@@ -12,6 +12,7 @@ from distillery_site.common.runs import Run, RunState
 from labeling.current import latest_policy
 from labeling.figures import label_totals, prefilter_counts
 from labeling.models import Article, Filter, FilterVersion, LabelingRun, Review, ReviewTask
+from labeling.standing import Standing
 from scoring import figures
 from scoring.models import Benchmark
 from training.models import Dataset, Deployment, ModelVersion, TrainingRun
@@ -43,10 +44,11 @@ class Station:
 
 @dataclass(frozen=True)
 class Work:
-    """A run and its page."""
+    """A run and its page; `words` say how far it is, as that page does."""
 
     run: Run
     url: str
+    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,12 @@ class Card:
 
 def runs_now() -> list[Work]:
     """Everything queued or running, oldest first."""
-    found = [Work(run, reverse(route, args=[run.pk])) for kind, route in KINDS for run in kind.objects.filter(state__in=ACTIVE)]
+    found = [_work(run, reverse(route, args=[run.pk])) for kind, route in KINDS for run in kind.objects.filter(state__in=ACTIVE)]
     return sorted(found, key=lambda work: work.run.created_at)
+
+
+def _work(run: Run, url: str) -> Work:
+    return Work(run, url, Standing(run).headline if isinstance(run, LabelingRun) else run.stage)
 
 
 def stations(filter_: Filter | None) -> list[Station]:
@@ -131,6 +137,10 @@ def _labelled(version: FilterVersion | None) -> Station:
     if run is not None:
         url = reverse("labeling_run", args=[run.pk])
         return _station("Labelled", totals.articles, "an oracle is reading", url, busy=True)
+    paused = LabelingRun.objects.filter(version=version, state=RunState.PAUSED).newest().first()
+    if paused is not None:
+        look = _step("See why labelling is paused", "labeling_run", paused.pk)
+        return _station("Labelled", totals.articles, "a run is paused", look.url, step=look)
     what = f"for ${totals.cost_usd:,.2f}" if totals.articles else "none yet"
     return _station("Labelled", totals.articles, what, reverse("labeling_runs"), step=step)
 

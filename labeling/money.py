@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from django.utils import timezone
 
+from distillery_site.common.errors import BadInput
 from labeling.budget import Cap, caps
 from labeling.figures import RunCounts
 from labeling.models import LabelingRun, Purse
@@ -106,9 +107,14 @@ def _projected(run: LabelingRun, priced: int, waiting: int) -> Decimal | None:
 
 def _caps(run: LabelingRun) -> list[Cap]:
     """The filter's and the month's caps hold for what is still to be spent, so a run that is over has only its own."""
+    own = Cap("this run", run.budget_usd, run.spent_usd, run.reserved_usd)
+    if run.is_final:
+        return [own]
     month = month_of(timezone.now())
     names = (month, purse_of(run))
     purses = {name: Purse(name=name) for name in names}
     purses |= {purse.name: purse for purse in Purse.objects.filter(name__in=names)}
-    found = caps(run, purses, month)
-    return found[:1] if run.is_final else found
+    try:
+        return caps(run, purses, month)
+    except BadInput:  # the month's can't be read; the overview says so
+        return [own]

@@ -76,6 +76,11 @@ def test_the_tightest_cap_binds(
     assert found.tight is not None and found.tight.what == what and found.most == Decimal(most)
 
 
+def test_a_months_cap_that_cannot_be_read_leaves_the_runs_own(version: FilterVersion, settings: Any):
+    settings.ORACLE_MONTHLY_CAP_USD = "plenty"
+    assert [cap.what for cap in money(half_done(version)).caps] == ["this run"]
+
+
 def test_the_stretches_of_the_bar_fill_it(version: FilterVersion):
     found = money(half_done(version, lost_usd=Decimal("0.05"), reserved_usd=Decimal("0.1")))
     assert {part.name: part.percent for part in found.parts} == {
