@@ -26,6 +26,8 @@ PAGES = (
     "/models/",
     "/scoring/",
     "/filters/",
+    "/filters/new",
+    "/oracles/",
     "/glossary",
 )
 THEMES = ("light", "dark")

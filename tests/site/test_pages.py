@@ -23,9 +23,10 @@ LISTS = (
     "/models/",
     "/scoring/",
     "/filters/",
+    "/oracles/",
     "/glossary",
 )
-FORMS = ("/articles/import", "/labels/new", "/data-sets/new", "/training/new", "/scoring/keys/new")
+FORMS = ("/filters/new", "/articles/import", "/labels/new", "/data-sets/new", "/training/new", "/scoring/keys/new")
 
 
 @pytest.fixture
@@ -65,7 +66,13 @@ def test_every_page_opens_on_an_empty_site(admin: Client, address: str):
 
 def test_every_page_opens_with_a_student_in_service(admin: Client, measured: Any):
     story = measured.dataset.items.first().article_id
-    objects = (f"/articles/{story}/", "/filters/uplifting/", "/data-sets/news/", "/models/news-ridge/v1/")
+    objects = (
+        f"/articles/{story}/",
+        "/filters/uplifting/",
+        "/filters/uplifting/edit",
+        "/data-sets/news/",
+        "/models/news-ridge/v1/",
+    )
     for address in LISTS + FORMS + objects:
         check_form(text_of(admin, address), address)
 
