@@ -16,7 +16,7 @@ from django.db.models import Avg, Count, Q
 
 from labeling.models import Article, FilterVersion, Oracle, OracleCall, OracleLabel
 from labeling.oracles import base
-from labeling.oracles.base import ZERO, Limits, OracleError, Question, usd
+from labeling.oracles.base import NO_MODEL, ZERO, Limits, OracleError, Question, usd
 from labeling.prompts import Prompt, Rubric, estimate_tokens, prompt_for
 from labeling.rates import UNKNOWN, allowed, told_limits
 
@@ -147,10 +147,23 @@ async def _count(oracle: base.Oracle, questions: Sequence[Question]) -> tuple[li
         for task in tasks:
             task.cancel()
         found = await asyncio.gather(*tasks, return_exceptions=True)
+        problem = next((one for one in found if isinstance(one, OracleError)), None)
+        if not any(found):  # nobody counts there, so nobody has looked at key and model yet
+            problem = await _look(oracle)
     finally:
         await oracle.aclose()
-    problems = [one for one in found if isinstance(one, OracleError)]
-    return [one if isinstance(one, int) else None for one in found], problems[0] if problems else None
+    return [one if isinstance(one, int) else None for one in found], problem
+
+
+async def _look(oracle: base.Oracle) -> OracleError | None:
+    """What is wrong with key or model, by the provider's free list of models; a server without one may still answer."""
+    try:
+        await asyncio.wait_for(oracle.probe(), COUNT_SECONDS)
+    except OracleError as error:
+        return error if error.kind in ("auth", "payment") or error.category == NO_MODEL else None
+    except TimeoutError:
+        return None
+    return None
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,10 @@ class Report:
 
     @cached_property
     def warnings(self) -> list[str]:
-        return [*(said for rubric in self.rubrics for said in _about_scales(rubric)), *_about_answers(self)]
+        enriched = self.run.kind == LabelingRun.Kind.ENRICHED
+        scales = (said for rubric in self.rubrics for said in _about_scales(rubric))
+        rare = () if enriched else (said for rubric in self.rubrics for said in _about_rare(rubric))
+        return [*scales, *rare, *_about_answers(self)]
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -190,7 +193,6 @@ def _about_scales(rubric: RubricReport) -> Iterator[str]:
         if shown.null_share >= OFTEN:
             yield f"{shown.nulls:,} of {rubric.n:,} have no score on {scale.name}: articles may not tell what it asks."
     yield from _about_pairs(rubric)
-    yield from _about_rare(rubric)
 
 
 def _about_pairs(rubric: RubricReport) -> Iterator[str]:

@@ -171,7 +171,7 @@ class _Planning:
             self.notes.append("This oracle has answered for all of these articles: nothing is asked and nothing paid.")
             return {"known": len(known)}
         if not registry.provider(self.oracle.provider).paid:
-            return {"known": len(known), "bound_by": "nothing: the answers are recorded"}
+            return {"known": len(known)}
         sizes = sizes_of(prompt, self.versions[0], asked, ready, batch=self.mode == BATCH, reading=self.reading)
         tokens = input_of(sizes, prompt, ready)
         self._judge_count(tokens)

@@ -115,7 +115,8 @@ def draw(*, pilot: LabelingRun, size: int, seed: int = 0) -> Draw:
     guesses = guess(pilot, labels, screened)
     likely = choose(guesses, list(columns), size - len(holdout), holdout)
     weights = weigh(likely, holdout, screened=len(screened), pool=len(pool))
-    rule = RULE.format(names=" and ".join(columns.values()), n=len(labels))
+    *others, last = columns.values()
+    rule = RULE.format(names=f"{', '.join(others)} and {last}" if others else last, n=len(labels))
     counts = {"size": size, "pool": len(pool), "screened": len(screened), "holdout": len(holdout), "likely": len(likely)}
     return Draw(holdout, likely - holdout, weights, {"how": "enriched", "pilot": pilot.pk, "seed": seed, **counts, "rule": rule})
 

@@ -21,6 +21,7 @@ UNIT = Decimal("1e-10")  # one token of the cheapest model; the unit that is sto
 ABOUT_ARTICLE = frozenset({"absent", "refusal", "invalid", "truncated", "context"})
 PAUSES_RUN = frozenset({"auth", "payment", "request"})
 PROVIDERS_OWN = frozenset({"rate", "server", "network", "expired"})
+NO_MODEL = "model"  # category of a refused request that names a model the provider doesn't have
 TRIES = 5  # an article that made the provider fail this often, while others were answered, fails
 ROOMS = 2  # how often a limit that cut an answer off is doubled
 BACKOFF_SECONDS = 1.0

@@ -23,7 +23,7 @@ from openai.types import Batch
 from distillery_site.common.errors import BadInput
 from labeling.oracles import openai_replies as replies
 from labeling.oracles import params as rules
-from labeling.oracles.base import BatchLimits, BatchStatus, OracleError, Question, Reply, Result, Tokens
+from labeling.oracles.base import NO_MODEL, BatchLimits, BatchStatus, OracleError, Question, Reply, Result, Tokens
 from labeling.oracles.pool import Lanes, lines
 from labeling.oracles.prices import Prices
 from labeling.oracles.wire import was_sent
@@ -158,7 +158,7 @@ class OpenAIOracle:
         with self._known_failures(billed=False):
             names = [model.id async for model in self._client.models.list()]
         if self.model not in names and f"{self.model}:latest" not in names:
-            raise OracleError("request", f"The server answers, but has no model {self.model} for this key.")
+            raise OracleError("request", f"The server answers, but has no model {self.model} for this key.", category=NO_MODEL)
         return f"The server answers and has {self.model}."
 
     async def submit(self, marker: str, questions: Sequence[Question]) -> str:

@@ -21,7 +21,8 @@ LONG_RUBRIC = "Think about it from every side. " * 400
 def vendor(settings: Any) -> Iterator[FakeVendor]:
     with FakeVendor() as server:
         settings.ANTHROPIC_BASE_URL, settings.ANTHROPIC_API_KEY = server.url, KEY
-        settings.GEMINI_BASE_URL = settings.OPENAI_BASE_URL = server.url
+        settings.GEMINI_BASE_URL, settings.GEMINI_API_KEY = server.url, KEY
+        settings.OPENAI_BASE_URL, settings.OPENAI_API_KEY = f"{server.url}/v1", KEY
         yield server
 
 
@@ -92,22 +93,25 @@ def test_the_cache_counts_only_for_a_rubric_long_enough(version, claude, passed,
 @pytest.mark.parametrize(
     ("limits", "bound_by"),
     [
-        (["anthropic/claude-haiku-5-5=10"], "the limit of 10 requests a minute"),
-        (["anthropic/claude-haiku-5-5=4000/100"], "the limit of 100 input tokens a minute"),
-        (["anthropic/claude-haiku-5-5=4000/0/100"], "the limit of 100 output tokens a minute"),
-        (["anthropic/claude-haiku-5-5=4000"], "64 questions out at once, 5.0 s each"),
+        (["10"], "the limit of 10 requests a minute"),
+        (["4000/100"], "the limit of 100 input tokens a minute"),
+        (["4000/0/100"], "the limit of 100 output tokens a minute"),
+        (["4000"], "4 questions out at once, 5.0 s each"),
         ([], "300 requests a minute, where an unknown limit begins; the provider's headers may allow more"),
     ],
 )
-def test_the_time_says_what_binds_it(version, claude, passed, vendor, settings, limits, bound_by):
-    settings.ORACLE_LIMITS = limits
-    found = plan(version=version, oracle=claude, articles=passed)
+def test_the_time_says_what_binds_it(version, passed, vendor, settings, limits: list[str], bound_by: str):
+    settings.ORACLE_LIMITS = [f"anthropic/claude-opus-5-5={numbers}" for numbers in limits]
+    settings.ORACLE_CONCURRENCY = 4 if limits else 64
+    found = plan(version=version, oracle=services.name_oracle(provider="anthropic", model="claude-opus-5-5"), articles=passed)
     assert found.bound_by == bound_by and found.seconds > 0
 
 
 def test_a_batch_has_its_own_price_and_no_rate(version, claude, passed, vendor):
     found = plan(version=version, oracle=claude, articles=passed, mode="batch")
-    assert not found.refusals and found.usd == found.costs.batch == pytest.approx(found.costs.direct / 2) and found.seconds is None
+    assert (
+        not found.refusals and found.usd == found.costs.batch == pytest.approx(found.costs.direct / 2) and found.seconds is None
+    )
 
 
 def test_recorded_answers_cost_nothing_and_stay_here(version, passed):
@@ -156,6 +160,33 @@ def test_what_can_be_refused_is_refused_before_anything_is_paid(
     found = plan(version=version, oracle=services.name_oracle(provider="anthropic", model=model), articles=passed)
     assert any(sentence in one for one in found.refusals), found.refusals
     assert all(one.endswith(".") for one in found.refusals) and not vendor.ledger
+
+
+@pytest.mark.parametrize(
+    ("provider", "changes", "model", "sentence"),
+    [
+        ("openai", {"OPENAI_API_KEY": "wrong"}, "", "does not accept the key"),
+        ("openai", {"ORACLE_PRICES": ["gpt-nobody=1/5"]}, "gpt-nobody", "has no model gpt-nobody for this key."),
+        ("gemini", {"GEMINI_API_KEY": "wrong"}, "", "does not accept the key"),
+        ("gemini", {"ORACLE_PRICES": ["gemini-nobody=1/5"]}, "gemini-nobody", "gemini-nobody"),
+    ],
+)
+def test_other_providers_are_asked_about_key_and_model_too(
+    version, passed, vendor, settings, provider: str, changes: dict[str, Any], model: str, sentence: str
+):
+    for name, value in changes.items():
+        setattr(settings, name, value)
+    found = plan(version=version, oracle=services.name_oracle(provider=provider, model=model), articles=passed)
+    assert any(sentence in one for one in found.refusals), found.refusals
+    assert not vendor.ledger
+
+
+@pytest.mark.parametrize(
+    ("provider", "by"), [("openai", "estimated from the words"), ("gemini", "counted by gemini on 20 articles")]
+)
+def test_every_provider_has_a_plan(version, passed, vendor, provider: str, by: str):
+    found = plan(version=version, oracle=services.name_oracle(provider=provider), articles=passed)
+    assert (found.refusals, found.tokens_by) == ([], by) and 0 < found.usd < found.worst_usd
 
 
 def test_parameters_that_do_not_work_are_said(version, passed, vendor):
