@@ -10,12 +10,16 @@ from labeling.models import (
     Article,
     Filter,
     FilterVersion,
+    LabelingBatch,
     LabelingItem,
     LabelingRun,
+    LabelingShard,
     Oracle,
+    OracleCall,
     OracleLabel,
     Policy,
     PrefilterVerdict,
+    Purse,
     Review,
     ReviewTask,
 )
@@ -33,7 +37,7 @@ class FilterAdmin(ReadOnlyAdmin):
         return request.user.has_perm("labeling.change_filter")
 
 
-admin.site.register(LabelingRun, RunAdmin)
+admin.site.register([LabelingRun, LabelingShard], RunAdmin)
 read_only(FilterVersion, "__str__", "rubric_hash", "created_at", filters=["filter"], related=["filter"])
 read_only(Policy, "__str__", "created_at", filters=["version__filter"], related=["version__filter"])
 read_only(
@@ -50,6 +54,23 @@ read_only(
 read_only(PrefilterVerdict, "id", "policy_id", "article_id", "passed", "reason", "detail", filters=["passed", "reason"])
 read_only(Oracle, "name", "provider", "model", "identity")
 read_only(LabelingItem, "id", "run_id", "article_id", "state", "error_class", filters=["state", "error_class"])
+read_only(
+    LabelingBatch, "id", "run_id", "provider_id", "marker", "state", "requests", "answered", "submitted_at", filters=["state"]
+)
+read_only(
+    OracleCall,
+    "key",
+    "run_id",
+    "item_id",
+    "state",
+    "error_class",
+    "reserved_usd",
+    "cost_usd",
+    "sent_at",
+    filters=["state", "error_class"],
+    search=["key", "request_id"],
+)
+read_only(Purse, "name", "cost_usd", "reserved_usd", "lost_usd")
 read_only(
     OracleLabel,
     "id",
