@@ -18,8 +18,12 @@ def train_command(run: TrainingRun) -> str:
 def freeze_command(dataset: Dataset) -> str:
     recipe = dataset.recipe
     words = ["freeze", dataset.name]
-    words += [word for version in dataset.versions for word in ("--filter", f"{version.filter.slug}@{version.number}")]
-    words += ["--oracle", str(recipe["oracle"]), "--reading", str(recipe["reading"]), "--seed", str(recipe["seed"])]
+    versions = recipe.get("versions") or [f"{version.filter.slug}@{version.number}" for version in dataset.versions]
+    words += [word for version in versions for word in ("--filter", version)]
+    words += [word for oracle in recipe.get("oracles") or [recipe["oracle"]] for word in ("--oracle", str(oracle))]
+    words += ["--mean-of-readings"] if recipe.get("mean_of_readings") else ["--reading", str(recipe["reading"])]
+    words += ["--mix"] if recipe.get("mix") else []
+    words += ["--seed", str(recipe["seed"])]
     words += ["--size", str(recipe["size"])] if recipe["size"] else []
     words += ["--fractions", *map(str, recipe["fractions"]), "--threshold", str(recipe["near_duplicate_threshold"])]
     return _typed(words)

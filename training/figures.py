@@ -8,9 +8,10 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count
 
-from labeling.models import FilterVersion, Oracle
+from labeling.models import FilterVersion
 from training.charts import BINS, EpochPoint
 from training.models import Dataset, ModelVersion, Split, TrainingRun
+from training.provenance import labelled_by
 from training.student import config
 
 
@@ -101,8 +102,7 @@ class Lineage:
     run: TrainingRun | None
     dataset: Dataset
     versions: list[FilterVersion]
-    oracle: Oracle | None
-    reading: int
+    labelled_by: str
     parents: list[ModelVersion]
     children: list[ModelVersion]
     base: str  # name@revision of the pretrained base; empty for a student without one
@@ -195,8 +195,7 @@ def lineage(model: ModelVersion) -> Lineage:
         run=run,
         dataset=dataset,
         versions=dataset.versions,
-        oracle=Oracle.objects.filter(pk=dataset.recipe.get("oracle")).first(),
-        reading=dataset.recipe.get("reading", 1),
+        labelled_by=labelled_by(dataset),
         parents=list(run.parents.all()) if run else [],
         children=list(ModelVersion.objects.filter(run__parents=model).order_by("pk")),
         base="@".join(part for part in (base.get("name"), base.get("revision")) if part),

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from distillery_site.common.errors import BadInput
 from distillery_site.common.text import canonical_hash
 from labeling.label_form import MODES, PlannedForm
-from labeling.models import FilterVersion, LabelingRun, Oracle
+from labeling.models import FilterVersion, LabelingRun, Oracle, OracleLabel
 from training.enrichment import SMALLEST, USUAL_SIZE
 from training.models import Dataset, Kind, ModelVersion
 from training.student import config
@@ -23,10 +23,10 @@ PRESETS = (
 )
 
 
-def newest_versions() -> QuerySet[FilterVersion]:
-    """The newest version of every filter that any oracle has labelled."""
-    newest = FilterVersion.objects.filter(labels__isnull=False).order_by("filter_id", "-number").distinct("filter_id")
-    return FilterVersion.objects.filter(pk__in=newest.values("pk")).select_related("filter").order_by("filter__slug")
+def labelled_versions() -> QuerySet[FilterVersion]:
+    """Every rubric that any oracle has labelled by, the newest of a filter first."""
+    labelled = OracleLabel.objects.order_by().values("version").distinct()
+    return FilterVersion.objects.filter(pk__in=labelled).select_related("filter").order_by("filter__slug", "-number")
 
 
 class EnrichForm(PlannedForm):
@@ -56,6 +56,24 @@ class FreezeForm(forms.Form):
     )
     oracle = forms.ModelChoiceField(Oracle.objects.order_by("pk"), empty_label=None, help_text="Whose labels are the targets.")
     reading = forms.IntegerField(min_value=1, initial=1, help_text="1 is the first reading; later ones measure the oracle.")
+    mean_of_readings = forms.BooleanField(
+        required=False,
+        label="Take the mean of all readings",
+        help_text="Where the oracle has read an article several times its noise averages out; elsewhere it is the one reading.",
+    )
+    mix = forms.BooleanField(
+        required=False,
+        label="Mix rubrics, oracles and prompts",
+        help_text="Without this a filter's labels come from one rubric, one oracle and the prompt it was asked with most. "
+        "With it earlier versions, further oracles and other prompts fill up what is missing, and the data set says how many.",
+    )
+    others = forms.ModelMultipleChoiceField(
+        Oracle.objects.order_by("pk"),
+        required=False,
+        label="Further oracles",
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Only when mixing: for articles that the oracle above has not read, in this order.",
+    )
     size = forms.IntegerField(min_value=1, required=False, help_text="Articles to draw at random. Empty: all that are labelled.")
     val_share = forms.FloatField(
         label="Validation share", min_value=0.01, max_value=0.5, initial=0.1, help_text="What recipes and epochs are chosen by."
@@ -67,13 +85,14 @@ class FreezeForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self.fields["versions"].queryset = newest_versions()  # type: ignore[attr-defined]
+        self.fields["versions"].queryset = labelled_versions()  # type: ignore[attr-defined]
 
     def request(self) -> dict[str, Any]:
         """The form as freeze's arguments."""
         data = dict(self.cleaned_data)
         val, test = data.pop("val_share"), data.pop("test_share")
-        return {**data, "versions": list(data["versions"]), "fractions": (round(1 - val - test, 6), val, test)}
+        data["versions"], data["others"] = list(data["versions"]), [one for one in data["others"] if one != data["oracle"]]
+        return {**data, "fractions": (round(1 - val - test, 6), val, test)}
 
 
 class TrainForm(forms.Form):

@@ -10,7 +10,7 @@ from django.db.models import Count
 from labeling.models import Article, FilterVersion, LabelingItem, LabelingRun, Oracle, OracleLabel
 from labeling.readings import SHORT, Source, prompt_name, source
 from training.models import Dataset
-from training.targets import Chosen, Row
+from training.targets import Chosen, Row, listed
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Made:
 
     def notes(self) -> Iterator[str]:
         if self.averaged:
-            each = ", ".join(f"{n:,} of {number}" for number, n in self.readings.items())
+            each = ", ".join(f"{n:,} of {count(int(number), 'reading')}" for number, n in self.readings.items())
             yield f"Targets are means over an article's readings: {each}. They are steadier than one reading is."
         for told in self.sources if self.mixed else ():
             rubric = f"{told['filter']} v{told['version']} (rubric {told['rubric_hash'][:SHORT]})"
@@ -78,7 +78,7 @@ def left_out(chosen: Chosen, empty: int) -> list[str]:
 
 def _articles(chosen: Chosen, empty: int) -> Iterator[tuple[int, str, str]]:
     without = Article.objects.count() - len(chosen.articles)
-    yield without, "article", f"{chosen.wanted.who} has no label for the text as it is now"
+    yield without, "article", f"there is no label of {chosen.wanted.who} for the text as it is now"
     yield empty, "article", "labelled without a single score"
 
 
@@ -133,6 +133,11 @@ def readings_told(recipe: dict[str, Any]) -> str:
         return f"reading {recipe.get('reading', 1)}"
     most = max((int(number) for number in recipe.get("readings", {"1": 0})), default=1)
     return f"mean of up to {most} readings" if most > 1 else "mean of all readings, which is one"
+
+
+def labelled_by(dataset: Dataset) -> str:
+    """“Claude, reading 1”, “Claude and Gemini, mean of up to 2 readings”."""
+    return f"{listed(oracles_of(dataset)) or 'an oracle that is gone'}, {readings_told(dataset.recipe)}"
 
 
 def oracles_of(dataset: Dataset) -> list[Oracle]:

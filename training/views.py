@@ -8,12 +8,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from distillery_site.common.errors import BadInput
-from labeling.models import Oracle
 from training import datasets as freezing
 from training import figures, services
 from training.as_typed import freeze_command, train_command
 from training.forms import FreezeForm, TrainForm
 from training.models import Dataset, TrainingRun
+from training.provenance import labelled_by, oracles_of
 from training.tasks import send
 
 RUNS_A_PAGE = 50
@@ -33,7 +33,9 @@ def dataset(request: HttpRequest, name: str) -> HttpResponse:
         {
             "dataset": found,
             "table": figures.dataset_table(found),
-            "oracle": Oracle.objects.filter(pk=found.recipe.get("oracle")).first(),
+            "labelled_by": labelled_by(found),
+            "oracles": oracles_of(found),
+            "sources": found.recipe.get("sources", ()),
             "runs": found.training_runs.newest().select_related("result"),
             "command": freeze_command(found),
         },

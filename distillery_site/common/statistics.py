@@ -4,8 +4,10 @@ Rows are articles, and intervals are 95 % percentile bootstraps over articles (E
 article is drawn together, so readings and dimensions of one article never count as independent.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -73,9 +75,17 @@ def icc_interval(scores: ArrayLike, *, seed: int = 0, draws: int = DRAWS, level:
     ICC(2,1) of Shrout & Fleiss (1979). 1 is perfect agreement, 0 none beyond chance; a constant shift between raters
     lowers it. Only articles that all raters scored count; NaN where the scores don't vary at all.
     """
-    parts = _icc_parts(as_columns(scores))
-    value = float(_icc(parts.sum(axis=0, keepdims=True))[0])
-    return interval(value, _icc(resampled_sums(parts, seed=seed, draws=draws)), int(parts[:, 0].sum()), level)
+    return icc_intervals([scores], seed=seed, draws=draws, level=level)[0]
+
+
+def icc_intervals(tables: Sequence[ArrayLike], *, seed: int = 0, draws: int = DRAWS, level: float = LEVEL) -> list[Interval]:
+    """`icc_interval` of several tables of the same articles, which are resampled once for all of them."""
+    parts = [_icc_parts(as_columns(table)) for table in tables]
+    widths = np.cumsum([part.shape[1] for part in parts])[:-1]
+    drawn = np.split(resampled_sums(np.hstack(parts), seed=seed, draws=draws), widths, axis=1)
+    values = [float(_icc(part.sum(axis=0, keepdims=True))[0]) for part in parts]
+    sizes = [int(part[:, 0].sum()) for part in parts]
+    return [interval(value, _icc(sums), n, level) for value, sums, n in zip(values, drawn, sizes, strict=True)]
 
 
 def _icc_parts(scores: Floats) -> Floats:
@@ -135,6 +145,21 @@ def bootstrap_mean(values: ArrayLike, *, seed: int = 0, draws: int = DRAWS, leve
     return interval(mean_of_columns(columns), resampled_means(columns, seed, draws), known_rows(columns), level)
 
 
+def bootstrap_each(values: Floats, *, seed: int = 0, draws: int = DRAWS, level: float = LEVEL) -> list[Interval]:
+    """The mean of each column with its interval; the rows are resampled once for all of them."""
+    known = ~np.isnan(values)
+    both = np.hstack([np.where(known, values, 0.0), known])
+    drawn = resampled_sums(both, seed=seed, draws=draws)
+    width, sizes = values.shape[1], known.sum(axis=0)
+    own, samples = both.sum(axis=0)[:width], _ratio(drawn[:, :width], drawn[:, width:])
+    return [interval(float(mean), samples[:, c], int(sizes[c]), level) for c, mean in enumerate(_ratio(own, sizes))]
+
+
+def _ratio(sums: Floats, sizes: NDArray[Any]) -> Floats:
+    found: Floats = np.divide(sums, sizes, out=np.full(sums.shape, np.nan), where=sizes > 0)
+    return found
+
+
 def as_columns(values: ArrayLike) -> Floats:
     columns = np.asarray(values, dtype=np.float64)
     return columns[:, None] if columns.ndim == 1 else columns
@@ -153,8 +178,7 @@ def resampled_means(columns: Floats, seed: int, draws: int) -> Floats:
     sums, sizes = both[:, :width], both[:, width:]
     means = np.divide(sums, sizes, out=np.zeros_like(sums), where=sizes > 0)
     used = (sizes > 0).sum(axis=1)
-    found: Floats = np.divide(means.sum(axis=1), used, out=np.full(draws, np.nan), where=used > 0)
-    return found
+    return _ratio(means.sum(axis=1), used)
 
 
 def resampled_sums(columns: Floats, *, seed: int = 0, draws: int = DRAWS) -> Floats:

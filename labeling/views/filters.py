@@ -68,11 +68,13 @@ def filter_prefilter(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def readings_of(version: FilterVersion) -> list[Readings]:
-    """Largest first, so that the oracle students learn from leads."""
+    """Together what may be compared, the largest first, so that the oracle students learn from leads."""
     groups = OracleLabel.objects.filter(version=version).values("oracle", "reading", "prompt_hash")
     rows = list(groups.annotate(count=Count("pk"), cost=Sum("cost_usd"), last=Max("created_at")).order_by("-count"))
     oracles = Oracle.objects.in_bulk([row["oracle"] for row in rows])
-    prompts = Counter(oracle for oracle, _ in {(row["oracle"], row["prompt_hash"]) for row in rows})
+    sources = list(dict.fromkeys((row["oracle"], row["prompt_hash"]) for row in rows))
+    prompts, order = Counter(oracle for oracle, _ in sources), [oracle for oracle, _ in sources]
+    rows.sort(key=lambda row: (order.index(row["oracle"]), sources.index((row["oracle"], row["prompt_hash"])), row["reading"]))
     return [
         Readings(
             oracles[row["oracle"]],

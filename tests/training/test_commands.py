@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 
 from tests.training import world
 from training import tasks
+from training.as_typed import freeze_command
 from training.management.commands import train as train_command
 from training.models import Dataset, ModelVersion, TrainingRun
 from training.services import model_for, run_training
@@ -49,6 +50,21 @@ def test_freeze_asks_which_oracle_when_several_labelled(stories, uplifting):
     world.label(stories[0], uplifting, world.oracle("Gemini"), [1, 1])
     with pytest.raises(CommandError, match="choose one with --oracle. There is: Claude, Gemini."):
         typed("freeze", "news", "--filter", "uplifting")
+
+
+def test_freeze_mixes_and_averages_only_when_it_is_told_to(stories, uplifting):
+    extra, gemini = world.article(world.prose(77)), world.oracle("Gemini")
+    for reading, score in ((1, 7), (2, 8)):
+        world.label(extra, uplifting, gemini, [score, score], reading=reading)
+    words = ("freeze", "news", "--filter", "uplifting", "--oracle", "Claude", "--oracle", "Gemini")
+    with pytest.raises(CommandError, match="Claude and Gemini are different oracles"):
+        typed(*words)
+    told = typed_json(*words, "--mix", "--mean-of-readings")
+    assert {one["name"]: one["articles"] for one in told["sources"]} == {"Claude": 40, "Gemini": 1}
+    assert told["readings"] == {"1": 40, "2": 1} and "Mixed as was asked for: 40 targets by Claude" in told["notes"][1]
+    command = freeze_command(Dataset.objects.get())
+    assert command.endswith("--mean-of-readings --mix --seed 0 --fractions 0.8 0.1 0.1 --threshold 0.8")
+    assert typed(*command.split()[2:]).startswith("news: 41 articles"), "what the page shows to type makes the same data set"
 
 
 @pytest.mark.parametrize(

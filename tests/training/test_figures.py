@@ -52,7 +52,7 @@ def test_a_table_counts_what_is_missing(uplifting, oracle, stories):
     assert (debt.n, debt.missing, debt.mean) == (0, 40, None)
 
 
-def test_a_lineage_goes_one_step_back_and_one_step_on(run, dataset, oracle):
+def test_a_lineage_goes_one_step_back_and_one_step_on(run, dataset):
     made = ModelVersion.objects.create(
         name="news-lora",
         number=1,
@@ -66,7 +66,7 @@ def test_a_lineage_goes_one_step_back_and_one_step_on(run, dataset, oracle):
     stacking.parents.add(made)
     stack = ModelVersion.objects.create(name="news-stack", number=1, kind="stack", dataset=dataset, run=stacking, manifest={})
     line = lineage(made)
-    assert (line.run, line.dataset, line.oracle, line.reading, line.base) == (run, dataset, oracle, 1, "minilm@0.1.0")
+    assert (line.run, line.dataset, line.labelled_by, line.base) == (run, dataset, "Claude, reading 1", "minilm@0.1.0")
     assert (line.children, lineage(stack).parents, lineage(stack).base) == ([stack], [made], "")
 
 

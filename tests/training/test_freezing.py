@@ -75,7 +75,7 @@ def test_articles_without_a_label_are_left_out_and_said_so(uplifting, oracle, st
     world.article(world.prose(99))
     dataset = datasets.freeze(name="news", versions=[uplifting], oracle=oracle)
     assert dataset.items.count() == 40
-    assert "1 article left out: Claude has no label for the text as it is now." in dataset.notes
+    assert "1 article left out: there is no label of Claude for the text as it is now." in dataset.notes
 
 
 def test_labels_of_an_earlier_text_are_left_out(uplifting, oracle, stories):

@@ -41,7 +41,7 @@ def test_it_says_how_many_targets_are_means_of_how_many_readings(dataset, uplift
         world.label(story, uplifting, oracle, [1, 1], reading=2)
     mean = freeze([uplifting], oracle, mean_of_readings=True)
     assert mean.recipe["mean_of_readings"] and mean.recipe["readings"] == {"1": 35, "2": 5}
-    assert "Targets are means over an article's readings: 35 of 1, 5 of 2. They are steadier than one reading is." in mean.notes
+    assert "Targets are means over an article's readings: 35 of 1 reading, 5 of 2 readings. They are steadier than one reading is." in mean.notes
     assert not [note for note in mean.notes if "another reading" in note]
     assert (readings_told(mean.recipe), readings_told(dataset.recipe)) == ("mean of up to 2 readings", "reading 1")
 

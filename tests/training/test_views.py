@@ -97,6 +97,24 @@ def test_it_freezes_what_the_form_says(lead, uplifting, oracle, stories):
     assert frozen.created_by.username == "lead"
 
 
+def test_it_mixes_oracles_only_when_the_form_says_so(lead, uplifting, oracle, stories):
+    gemini = world.oracle("Gemini")
+    world.label(world.article(world.prose(77)), uplifting, gemini, [7, 7])
+    form = {**SHARES, "name": "mine", "versions": [uplifting.pk], "oracle": oracle.pk, "others": [oracle.pk, gemini.pk]}
+    assert "their labels are mixed only if you say so" in lead.post("/data-sets/new", form).content.decode()
+    lead.post("/data-sets/new", {**form, "mix": "on"})
+    html = page(lead, "/data-sets/mine/")
+    assert "labelled by Claude and Gemini, reading 1" in html and "1 target by Gemini, prompt not recorded" in html
+
+
+def test_it_shows_of_how_many_readings_targets_are_the_mean(lead, uplifting, oracle, stories):
+    world.label(stories[0], uplifting, oracle, [9, 9], reading=2)
+    form = {**SHARES, "name": "mine", "versions": [uplifting.pk], "oracle": oracle.pk, "mean_of_readings": "on"}
+    lead.post("/data-sets/new", form)
+    html = page(lead, "/data-sets/mine/")
+    assert "mean of up to 2 readings" in html and "39 of 1 reading, 1 of 2 readings" in html
+
+
 def test_it_keeps_what_was_typed_when_nothing_can_be_frozen(lead, uplifting, stories):
     other = world.oracle("Another")
     form = {**SHARES, "name": "mine", "versions": [uplifting.pk], "oracle": other.pk}

@@ -22,8 +22,20 @@ class Command(Answering):
         parser.add_argument("name", help="The data set's name: letters, digits, hyphens and underscores.")
         add = parser.add_argument
         add("--filter", action="append", required=True, metavar="SLUG[@N]", help="A filter, or its version N; repeatable.")
-        add("--oracle", default="", help="Whose labels: name, model or number; may be left out when there is one.")
+        add(
+            "--oracle",
+            action="append",
+            default=[],
+            metavar="ORACLE",
+            help="Whose labels: name, model or number; not needed when there is one. Repeatable with --mix: the first leads.",
+        )
         add("--reading", type=int, default=1, help="Which reading of the oracle (default %(default)s).")
+        add("--mean-of-readings", action="store_true", help="The mean of all readings of an article is its target.")
+        add(
+            "--mix",
+            action="store_true",
+            help="Let one filter's labels come from several versions, oracles and prompts; the data set then says how many.",
+        )
         add("--size", type=int, help="How many labelled articles, drawn at random; all by default.")
         add("--seed", type=int, default=0, help="Seed of the draw and of the split (default %(default)s).")
         add("--threshold", type=float, default=0.8, help="Jaccard similarity of near-duplicates (default %(default)s).")
@@ -36,9 +48,10 @@ class Command(Answering):
             help="Shares of the three splits (default 0.8 0.1 0.1).",
         )
 
-    def handle(self, *, name: str, filter: list[str], oracle: str, json: bool, **options: Any) -> None:  # noqa: A002
+    def handle(self, *, name: str, filter: list[str], oracle: list[str], json: bool, **options: Any) -> None:  # noqa: A002
         versions = [lookup.version(text) for text in filter]
-        wanted = {key: options[key] for key in ("reading", "size", "seed", "threshold")}
+        first, *others = [lookup.oracle(text, versions) for text in oracle or [""]]
+        wanted = {key: options[key] for key in ("reading", "mean_of_readings", "mix", "size", "seed", "threshold")}
         with tqdm(total=datasets.STAGES, desc=f"freezing {name}", unit="stage", disable=None) as bar:
 
             def on_stage(stage: str) -> None:
@@ -48,7 +61,8 @@ class Command(Answering):
             dataset = datasets.freeze(
                 name=name,
                 versions=versions,
-                oracle=lookup.oracle(oracle, versions),
+                oracle=first,
+                others=others,
                 fractions=tuple(options["fractions"]),
                 on_stage=on_stage,
                 **wanted,
@@ -66,6 +80,8 @@ def _summary(dataset: Dataset) -> dict[str, Any]:
         "clusters": dataset.clusters,
         "leakage": dataset.leakage,
         "outputs": len(table.dimensions),
+        "sources": dataset.recipe["sources"],
+        "readings": dataset.recipe["readings"],
         "notes": dataset.notes,
     }
 
