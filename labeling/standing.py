@@ -202,6 +202,8 @@ class Standing:
         if run.mode == LabelingRun.Mode.BATCH:
             done = run.progress_done if run.seconds else 0
             return Pace(eta_seconds=run.seconds / done * self.counts.waiting if done else None)
+        if run.state != RunState.RUNNING:
+            return Pace()
         now = timezone.now()
         found = run.calls.filter(settled_at__gt=now - WINDOW).aggregate(
             calls=Count("*"), labels=Count("pk", filter=LABELLED), began=Min("sent_at")
