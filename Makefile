@@ -1,12 +1,12 @@
 # Every target sets up what it needs; a second time it takes no time.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint setup clean
+.PHONY: help demo up test bench-label lint setup clean
 PYTHON_IN_VENV := .venv/bin/python
 EXTRAS := local label students
 PINS := pyproject.toml constraints.txt
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 8
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 demo: .venv/.ready ## distil real students from real news and serve the dashboard; DEMO_ARGS="--fast" for a short one
 	@$(PYTHON_IN_VENV) manage.py demo $(DEMO_ARGS)
@@ -16,6 +16,9 @@ up: .venv/.ready ## run the site on this machine; UP_ARGS="--port 8080"
 
 test: .venv/.tests ## run every test; TEST_ARGS="tests/labeling -k budget" for some
 	@DISTILLERY_BROWSER="$$(scripts/browser.sh)" && export DISTILLERY_BROWSER && $(PYTHON_IN_VENV) -m pytest $(TEST_ARGS)
+
+bench-label: .venv/.ready ## measure labelling against a fake vendor; BENCH_ARGS="rate --articles 500" for a part
+	@$(PYTHON_IN_VENV) -m scripts.bench_label $(BENCH_ARGS)
 
 lint: .venv/.tests ## ruff, djlint, mypy and the import contracts
 	@.venv/bin/ruff check .

@@ -30,7 +30,7 @@ class Books:
 def books_of(run: LabelingRun, ledger: list[dict[str, Any]], killed_at: Iterable[float]) -> Books:
     again = list(billed_again(ledger))
     dying = [first for first in again if any(0 <= moment - first["sent_at"] < AS_IT_DIED for moment in killed_at)]
-    booked = dict(run.calls.exclude(request_id="").values_list("request_id", "cost_usd"))
+    booked = {name: cost for *names, cost in run.calls.values_list("key", "request_id", "cost_usd") for name in names}
     delivered = [entry for entry in ledger if entry["delivered"]]
     return Books(
         entries=len(ledger),
@@ -53,4 +53,5 @@ def billed_again(ledger: list[dict[str, Any]]) -> Iterable[dict[str, Any]]:
 
 
 def _difference(entry: dict[str, Any], booked: dict[str, Decimal]) -> Decimal:
-    return abs(Decimal(entry["cost_usd"]) - booked.get(entry["request_id"], Decimal(0)))
+    name = entry["custom_id"] or entry["request_id"]  # in a batch the call's own key comes back
+    return abs(Decimal(entry["cost_usd"]) - booked.get(name, Decimal(0)))

@@ -1,4 +1,4 @@
-"""A Distillery of its own for a benchmark: real Postgres and Valkey, a real label worker and clock, kept by `manage.py up`."""
+"""A Distillery of its own for a benchmark: real Postgres and Valkey, real workers and a clock, kept by `manage.py up`."""
 
 import contextlib
 import json
