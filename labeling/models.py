@@ -398,7 +398,11 @@ class OracleCall(models.Model):
             models.Index(name="call_out", fields=["shard"], condition=Q(state="out")),  # what a dead worker left behind
             models.Index(name="call_by_item", fields=["item", "id"]),  # the history of one article
             models.Index(name="call_by_run", fields=["run", "state", "error_class"]),  # a run's calls by what came of them
-            models.Index(name="call_settled", fields=["run", "settled_at"]),  # the rate over the last minute
+            models.Index(  # the rate over the last minute, and sums over all of a run without reading its raw answers
+                name="call_settled",
+                fields=["run", "settled_at"],
+                include=["input_tokens", "cache_read_tokens", "output_tokens", "seconds"],
+            ),
         ]
 
     def __str__(self) -> str:

@@ -330,7 +330,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='oraclecall',
-            index=models.Index(fields=['run', 'settled_at'], name='call_settled'),
+            index=models.Index(fields=['run', 'settled_at'], include=('input_tokens', 'cache_read_tokens', 'output_tokens', 'seconds'), name='call_settled'),
         ),
         migrations.AddConstraint(
             model_name='oraclecall',
