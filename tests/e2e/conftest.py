@@ -17,12 +17,14 @@ from typing import Any
 import pytest
 
 from tests.e2e import articles
-from tests.fakes.vendor import KEY, FakeVendor
 from tests.fakes.tiny_base import make_tiny_base
+from tests.fakes.vendor import KEY, FakeVendor
 
 ROOT = Path(__file__).resolve().parents[2]
 FILTER = Path(__file__).parent / "clear_writing"
 START_SECONDS = 120
+CLAUDE = ("label", "clear_writing", "--provider", "anthropic", "--model", "claude-haiku-5-5")
+PAID = ("--agree", "--budget", "5")
 
 
 def free_port() -> int:
@@ -39,7 +41,9 @@ class Site:
         self.url = f"http://127.0.0.1:{self.port}"
         services = ("DATABASE_URL", "REDIS_URL", "ENGINE_URL", "ENGINE_TOKEN")
         self.env = {name: value for name, value in os.environ.items() if name not in services}
-        self.env |= {"DISTILLERY_VAR": str(var), "ANTHROPIC_BASE_URL": vendor, "ANTHROPIC_API_KEY": KEY, "PORT": str(self.port)}
+        self.env |= {"DISTILLERY_VAR": str(var), "PORT": str(self.port)}
+        self.env |= {"ANTHROPIC_BASE_URL": vendor, "GEMINI_BASE_URL": vendor, "OPENAI_BASE_URL": f"{vendor}/v1"}
+        self.env |= dict.fromkeys(("ANTHROPIC_API_KEY", "GEMINI_API_KEY", "OPENAI_API_KEY"), KEY)
         self.log = (var / "up.log").open("w")
         self.process: subprocess.Popen[str] | None = None
 
@@ -109,7 +113,10 @@ def loop(site: Site, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]
         "filter": site.manage("import_filter", FILTER),
         "articles": site.manage("import_articles", articles.write(folder / "articles.jsonl"), "--source", "made"),
         "prefilter": site.manage("prefilter", "clear_writing"),
-        "label": site.manage("label", "clear_writing", "--oracle", "anthropic", "--model", "claude-haiku-5-5", "--budget", "5"),
+        "plan": site.manage(*CLAUDE, "--plan"),
+        "pilot": site.manage(*CLAUDE, "--pilot", *PAID),
+        "label": site.manage(*CLAUDE, *PAID),
+        "again": site.manage(*CLAUDE, "--readings", "2", "--subset", "12", *PAID),
         "freeze": site.manage("freeze", "gate", "--filter", "clear_writing"),
         "ridge": site.manage("train", "gate", "--student", "ridge"),
         "lora": site.manage("train", "gate", "--student", "lora", "--preset", "tiny", "--base", base),

@@ -54,6 +54,28 @@ def test_a_reviewer_scores_before_seeing_the_oracle(page):
     expect(page.locator("main")).not_to_contain_text("appears once yours is in")
 
 
+def test_nothing_is_asked_before_its_plan_was_looked_at_and_agreed_to(page, vendor):
+    page.goto("/labels/new")
+    page.select_option("[name=provider]", "gemini")
+    page.get_by_label("A pilot").check()
+    page.fill("[name=size]", "9")
+    asked = len(vendor.calls)
+    page.get_by_role("button", name="Show the plan").click()
+    expect(page.locator("#plan")).to_contain_text("counted by gemini")
+    expect(page.locator("#departure")).to_contain_text("Nothing leaves this machine")
+    page.get_by_label("In batches").check()
+    expect(page.locator("#plan")).to_contain_text("1–24 h")  # the plan follows the choices
+    page.get_by_label("Directly").check()
+    expect(page.locator("#plan")).not_to_contain_text("1–24 h")
+    page.locator("#start-run").click()
+    expect(page.locator("#plan")).to_contain_text("Nothing is sent before you agree to it.")
+    assert len(vendor.calls) == asked
+    page.get_by_label("I have checked the terms").check()
+    page.locator("#start-run").click()
+    expect(page.get_by_role("heading", name="What the pilot says")).to_be_visible(timeout=60_000)
+    expect(page.locator("#next")).to_be_visible()
+
+
 def test_an_article_of_ones_own_gets_scores_and_a_tier(page):
     page.goto("/scoring/")
     page.fill("[name=title]", "A house by the river")

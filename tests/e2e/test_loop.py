@@ -3,20 +3,55 @@
 import httpx2
 import pytest
 
+from tests.e2e.conftest import CLAUDE, PAID
+
 pytestmark = pytest.mark.timeout(900)
+
+
+def test_it_says_what_all_will_cost_before_anything_is_paid(loop):
+    plan = loop["plan"]
+    assert (plan["ask"], plan["refusals"], plan["tokens_by"]) == (150, [], "counted by anthropic on 20 articles")
+    paid = sum(float(loop[step]["cost_usd"]) for step in ("pilot", "label"))
+    assert 0 < paid <= plan["worst_usd"] <= plan["cap_usd"]
+
+
+def test_a_pilot_comes_first_and_foretells_the_rest(loop):
+    report = loop["pilot"]["report"]
+    assert (loop["pilot"]["labelled"], report["rest"]["articles"]) == (80, 70)
+    assert len(report["rubrics"][0]["dimensions"]) == 3
+    assert float(loop["label"]["cost_usd"]) == pytest.approx(report["rest"]["direct"]["mean"], rel=0.1)
 
 
 def test_it_labels_every_article_once_and_within_the_budget(loop, vendor):
     assert loop["label"]["state"] == "done"
-    assert loop["label"]["labelled"] == loop["prefilter"]["passed"] == 150
+    assert (loop["label"]["labelled"], loop["label"]["stored"]) == (70, 80)
+    assert loop["prefilter"]["passed"] == 150
     assert 0 < float(loop["label"]["cost_usd"]) < 5
 
 
 def test_it_pays_nothing_twice(loop, site, vendor):
     asked = len(vendor.calls)
-    again = site.manage("label", "clear_writing", "--oracle", "anthropic", "--model", "claude-haiku-5-5", "--budget", "5")
+    again = site.manage(*CLAUDE, *PAID)
     assert len(vendor.calls) == asked
     assert float(again["cost_usd"]) == 0
+
+
+def test_it_reads_a_random_part_again(loop):
+    assert (loop["again"]["reading"], loop["again"]["labelled"]) == (2, 12)
+
+
+def test_a_second_oracle_answers_too(loop, site):
+    found = site.manage("label", "clear_writing", "--provider", "gemini", "--size", "12", *PAID)
+    assert (found["state"], found["labelled"]) == ("done", 12) and float(found["cost_usd"]) > 0
+
+
+def test_a_batch_costs_half_and_every_answer_finds_its_article(loop, site, vendor):
+    words = ("label", "clear_writing", "--provider", "openai", "--size", "6")
+    plan = site.manage(*words, "--batch", "--plan")
+    found = site.manage(*words, "--batch", *PAID)
+    assert plan["costs"]["batch"] == pytest.approx(plan["costs"]["direct"] / 2)
+    assert (found["state"], found["mode"], found["labelled"]) == ("done", "batch", 6)
+    assert sum(entry.batch for entry in vendor.ledger) == 6
 
 
 def test_it_splits_by_cluster_and_leaks_nothing(loop):
