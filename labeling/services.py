@@ -20,7 +20,6 @@ from labeling.models import (
     Filter,
     FilterVersion,
     Oracle,
-    OracleLabel,
     Policy,
     PrefilterVerdict,
 )
@@ -124,19 +123,11 @@ def _store_verdicts(policy: Policy, judged: list[tuple[Article, Verdict]]) -> No
     PrefilterVerdict.objects.bulk_create(rows, update_conflicts=True, unique_fields=["policy", "article"], update_fields=fields)
 
 
-def sample_articles(*, policy: Policy, size: int | None = None, seed: int = 0, read_by: Oracle | None = None) -> list[int]:
-    """Primary keys of `size` random articles that passed (all of them where size is None); the same seed draws the same.
-
-    With `read_by`, only articles of which that oracle has given a first reading: those that can be asked about again.
-    """
-    passed = Article.objects.passed(policy).order_by("pk")
-    if read_by is not None:
-        first = OracleLabel.objects.filter(version=policy.version, oracle=read_by).first_readings()
-        passed = passed.filter(pk__in=first.values("article"))
-    found = list(passed.values_list("pk", flat=True))
+def sample_articles(*, policy: Policy, size: int | None = None, seed: int = 0) -> list[int]:
+    """Primary keys of `size` random articles that passed (all of them where size is None); the same seed draws the same."""
+    found = list(Article.objects.passed(policy).order_by("pk").values_list("pk", flat=True))
     if not found:
-        what = f"been read by {read_by}" if read_by else "passed the prefilter; import articles and run the prefilter first"
-        raise BadInput(f"No article of {policy.version} has {what}.")
+        raise BadInput(f"No article of {policy.version} has passed the prefilter; import articles and run the prefilter first.")
     draw = random.Random(seed)  # noqa: S311 (must be repeatable, not secret)
     return found if size is None else sorted(draw.sample(found, min(size, len(found))))
 

@@ -14,6 +14,7 @@ from distillery_site.common.errors import BadInput
 from distillery_site.common.text import canonical_hash
 from labeling import pilots
 from labeling.current import latest_policy
+from labeling.measuring import known_articles, prompt_hash_of, prompt_of
 from labeling.models import Filter, FilterVersion, LabelingRun, Oracle
 from labeling.plans import Plan, plan, refused
 from labeling.services import keep_oracle, readings_subset, sample_articles, start_labeling
@@ -67,9 +68,20 @@ class Wanted:
         policy = latest_policy(self.version)
         if policy is None:
             raise BadInput(f"{self.version} has no policy, so nothing has passed its prefilter.")
-        if self.reading > 1 and self.oracle.pk is None:
-            raise BadInput(f"No article of {self.version} has been read by {self.oracle}.")
-        return sample_articles(policy=policy, read_by=self.oracle if self.reading > 1 else None)
+        passed = sample_articles(policy=policy)
+        return passed if self.reading == 1 else self._read_once(passed)
+
+    def _read_once(self, passed: Sequence[int]) -> list[int]:
+        """In the same words: an answer to another prompt would be no second reading."""
+        versions = (self.version, *self.also)
+        words = prompt_hash_of(self.oracle, prompt_of(versions))
+        read = known_articles(versions, self.oracle, passed, prompt_hash=words, reading=1)
+        if not read:
+            raise BadInput(
+                f"No article of {self.version} has been read by {self.oracle} with this prompt. A second reading takes the same "
+                "filters, asked together in the same order."
+            )
+        return sorted(read)
 
     @cached_property
     def articles(self) -> list[int]:

@@ -166,6 +166,23 @@ def test_further_readings_of_a_random_part(capsys: pytest.CaptureFixture[str], p
     assert read[2] == read[3]
 
 
+def test_further_readings_are_of_what_was_read_in_the_same_words(capsys: pytest.CaptureFixture[str], passed: Any):
+    world.version(slug="other", name="Other")
+    run(capsys, *ASK, "--size", "4", "--also", "other")
+    with pytest.raises(CommandError, match="read by claude-haiku-5-5 with this prompt. A second reading takes the same filters"):
+        run(capsys, *ASK, "--readings", "2", "--subset", "2")
+    done = run(capsys, *ASK, "--also", "other", "--readings", "2", "--subset", "2")
+    assert (done["reading"], done["labelled"]) == (2, 2)
+
+
+def test_a_larger_part_pays_only_for_what_joins(capsys: pytest.CaptureFixture[str], passed: Any, server: FakeVendor):
+    run(capsys, *ASK)
+    run(capsys, *ASK, "--readings", "2", "--subset", "4")
+    before = len(server.ledger)
+    done = run(capsys, *ASK, "--readings", "2", "--subset", "10")
+    assert (done["stored"], done["labelled"], len(server.ledger) - before) == (4, 6, 6)
+
+
 def test_several_filters_are_asked_in_one_prompt(capsys: pytest.CaptureFixture[str], passed: Any, server: FakeVendor):
     world.version(slug="other", name="Other")
     done = run(capsys, *ASK, "--size", "4", "--also", "other")
