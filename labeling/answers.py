@@ -14,7 +14,6 @@ from typing import Any
 
 from labeling.fencing import neutralise
 from labeling.oracles.base import OracleError
-from labeling.suspects import suspicions
 
 QUOTES = 3
 LOW, HIGH = 0, 10
@@ -158,7 +157,6 @@ class Reading:
             yield f"{len(evidence)} quotes, at most {QUOTES} were asked for"
         if missed := sum(not quote.found for quote in evidence):
             yield f"{missed} of {len(evidence)} quotes not in the article"
-        yield from (f"the article {finding}" for finding in suspicions(self.text))
 
 
 class Quotes:

@@ -371,6 +371,7 @@ class OracleCall(models.Model):
     repair = models.BooleanField(default=False)
     room = models.PositiveSmallIntegerField(default=0)
     text_sha256 = models.CharField(max_length=64, help_text="Of the article as it was sent.")
+    flags = models.JSONField(default=list, blank=True, help_text="What in the article speaks to its judge.")
     prompt_hash = models.CharField(max_length=64, blank=True)
     request_hash = models.CharField(max_length=64, help_text="Of its first rubric's question: nobody asks it twice at once.")
     reserved_usd = Money(default=0)

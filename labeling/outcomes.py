@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from labeling.models import Article, FilterVersion, LabelingItem, LabelingRun, OracleCall, OracleLabel
 from labeling.oracles.base import Oracle, OracleError, Question, Reply, next_step, usd
-from labeling.prompts import Parsed, Rubric, prompt_for, read, repair
+from labeling.prompts import Parsed, Rubric, prompt_for, read, repair, suspicions
 from labeling.settling import Call, Item, Outcome
 
 UNPROMPTED = frozenset({"recorded", "external"})  # their judgements were asked for elsewhere, in words we don't know
@@ -71,6 +71,7 @@ class Answers:
             repair=last is not None,
             room=item.room,
             text_sha256=article.text_sha256,
+            flags=[f"the article {finding}" for finding in suspicions(text)] if self.prompt_hash else [],
             prompt_hash=self.prompt_hash,
             request_hash=self._hashes(article.text_sha256)[0],
             reserved_usd=usd(oracle.worst_cost(question, batch=batch)),

@@ -86,8 +86,8 @@ INSERT INTO labeling_oraclelabel (run_id, call_id, version_id, article_id, oracl
   raw_answer, flags, text_sha256, rubric_hash, prompt_hash, request_hash, request_id, response_model, input_tokens,
   output_tokens, cost_usd, seconds, created_at)
 SELECT c.run_id, c.id, r.version_id, i.article_id, run.oracle_id, run.reading, r.scores, r.reasoning, r.evidence::jsonb,
-  r.raw_answer, r.flags::jsonb, c.text_sha256, r.rubric_hash, c.prompt_hash, r.request_hash, c.request_id, c.response_model,
-  c.input_tokens, c.output_tokens, r.cost_usd, c.seconds, %s
+  r.raw_answer, r.flags::jsonb || c.flags, c.text_sha256, r.rubric_hash, c.prompt_hash, r.request_hash, c.request_id,
+  c.response_model, c.input_tokens, c.output_tokens, r.cost_usd, c.seconds, %s
 FROM json_to_recordset(%s::json) AS r(key text, version_id bigint, scores float8[], reasoning text, evidence json,
   raw_answer text, flags json, rubric_hash text, request_hash text, cost_usd numeric)
 JOIN labeling_oraclecall c ON c.key = r.key

