@@ -77,6 +77,7 @@ TABLE: dict[str, Rule] = {
     "datasets": see(),
     "dataset": see(),
     "dataset_new": form(LEAD),
+    "labeling_run_datasets": see(),
     "dataset_benchmarks": see(),
     "training_runs": see(),
     "training_new": form(LEAD),

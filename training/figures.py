@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, Exists, OuterRef
 
-from labeling.models import FilterVersion
+from labeling.models import FilterVersion, LabelingRun, OracleLabel
 from training.charts import BINS, EpochPoint
 from training.models import Dataset, ModelVersion, Split, TrainingRun
-from training.provenance import labelled_by
+from training.provenance import labelled_by, oracles_of
 from training.student import config
 
 
@@ -200,3 +200,12 @@ def lineage(model: ModelVersion) -> Lineage:
         children=list(ModelVersion.objects.filter(run__parents=model).order_by("pk")),
         base="@".join(part for part in (base.get("name"), base.get("revision")) if part),
     )
+
+
+def datasets_of(run: LabelingRun) -> list[tuple[Dataset, int]]:
+    """Data sets made of what this run's oracle said, newest first, each with how many of their articles the run labelled."""
+    labels = OracleLabel.objects.filter(run=run, article=OuterRef("article"), text_sha256=OuterRef("text_sha256"))
+    found = Dataset.objects.filter(filters__version__in=run.versions).distinct().order_by("-pk")
+    ours = [dataset for dataset in found if run.oracle in oracles_of(dataset)]
+    counted = [(dataset, dataset.items.filter(Exists(labels)).count()) for dataset in ours]
+    return [(dataset, articles) for dataset, articles in counted if articles]

@@ -9,6 +9,7 @@ urlpatterns = [
     path("data-sets/", views.datasets, name="datasets"),
     path("data-sets/new", views.dataset_new, name="dataset_new"),
     path("data-sets/<slug:name>/", views.dataset, name="dataset"),
+    path("labels/<int:pk>/data-sets", views.labeling_run_datasets, name="labeling_run_datasets"),
     path("training/", views.training_runs, name="training_runs"),
     path("training/new", views.training_new, name="training_new"),
     path("training/<int:pk>/", views.training_run, name="training_run"),

@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from distillery_site.common.errors import BadInput
+from labeling.models import LabelingRun
 from training import datasets as freezing
 from training import figures, services
 from training.as_typed import freeze_command, train_command
@@ -53,6 +54,12 @@ def dataset_new(request: HttpRequest) -> HttpResponse:
             messages.success(request, f"The data set {frozen} is frozen.")
             return redirect("dataset", frozen.name)
     return render(request, "training/dataset_new.html", {"form": form}, status=400 if form.errors else 200)
+
+
+def labeling_run_datasets(request: HttpRequest, pk: int) -> HttpResponse:
+    """A fragment of a labelling run's page, which lives further right and knows no data sets."""
+    run = get_object_or_404(LabelingRun.objects.select_related("version", "oracle"), pk=pk)
+    return render(request, "training/_run_datasets.html", {"run": run, "found": figures.datasets_of(run)})
 
 
 def training_runs(request: HttpRequest) -> HttpResponse:

@@ -8,6 +8,7 @@ from django.test import Client
 
 from distillery_site.common.models import AuditEntry
 from distillery_site.common.runs import RunState
+from labeling.models import LabelingRun, Oracle, OracleLabel
 from tests.training import world
 from training import views
 from training.models import Dataset, TrainingEpoch, TrainingRun
@@ -202,3 +203,19 @@ def test_what_is_over_already_is_not_written_down_as_cancelled(lead, run):
 
 def test_it_changes_nothing_on_a_get(lead, run):
     assert lead.get(f"/training/{run.pk}/cancel").status_code == 405
+
+
+def test_a_labelling_run_leads_to_the_data_sets_made_of_its_labels(analyst, dataset, uplifting, oracle):
+    run = LabelingRun.objects.create(version=uplifting, oracle=oracle)
+    address = f"/labels/{run.pk}/data-sets"
+    assert "None yet." in page(analyst, address)
+    OracleLabel.objects.filter(pk__in=OracleLabel.objects.order_by("pk")[:30]).update(run=run)
+    html = page(analyst, address)
+    assert '<a href="/data-sets/news/">news</a>: 30 articles that this run labelled' in html and "None yet" not in html
+
+
+def test_another_oracles_run_is_not_what_a_data_set_is_made_of(analyst, dataset, uplifting):
+    other = Oracle.objects.create(name="other", provider="external", model="other", identity="other")
+    run = LabelingRun.objects.create(version=uplifting, oracle=other)
+    OracleLabel.objects.update(run=run)
+    assert "None yet." in page(analyst, f"/labels/{run.pk}/data-sets")
