@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 BEAT_SECONDS = 2.0
 TICK_SECONDS = 0.1
 REST_SECONDS = 5.0  # a longer wait frees the worker
-SCOUTS = 8  # out at once until the first answer shows that the provider is there
+SCOUTS, RAMP_SECONDS = 8, 0.5  # out at once before it is known that the provider is there; doubled so often
 OUTAGE_FAILURES, OUTAGE_SECONDS = 8, 10.0  # so many in a row, with no answer for so long
 DATABASE_PATIENCE = 120.0
 BATCH = 500
@@ -65,7 +65,7 @@ class Asking:
         self.finished = False
         self.idle_until = 0.0  # nothing can be taken before (monotonic)
         self.answered, self.failures = 0, 0  # since it began; in a row
-        self.last_answer = time.monotonic()
+        self.began = self.last_answer = time.monotonic()
         self.patience = 0.0  # longest that the provider asked for in this row
         self.usual = Tokens()  # of the answers so far, summed
         self.due_beat = 0.0
@@ -187,7 +187,7 @@ class Asking:
                 self.stop = self.stop or answer
             return
         self.failures += 1
-        if self._scouting():  # a provider that is away is not hammered
+        if not self.answered:  # a provider that is away is not hammered
             pace = min(base.BACKOFF_SECONDS * self.failures / SCOUTS, REST_SECONDS)
             self.idle_until = time.monotonic() + pace
         self.patience = max(self.patience, answer.retry_after or 0.0)
@@ -214,8 +214,7 @@ class Asking:
 
     def _take(self) -> list[Ask]:
         """The next questions with money and permission behind them; sets `finished` or raises Rest when there are none."""
-        lanes = min(SCOUTS, self.oracle.concurrency) if self._scouting() else self.oracle.concurrency
-        free = min(lanes - len(self.out), BATCH)
+        free = min(self._lanes() - len(self.out), BATCH)
         if free <= 0 or not self._any_due():
             return []
         each = self._each()
@@ -228,9 +227,12 @@ class Asking:
         self.gate.use(-unused, -unused * each[0], -unused * each[1])
         return asks
 
-    def _scouting(self) -> bool:
-        """Whether it is not known that the provider is there: no answer yet, or only failures lately."""
-        return not self.answered or self.failures >= SCOUTS
+    def _lanes(self) -> int:
+        """How many may be out: a few until the first answer, doubling as long as no failure comes instead of it."""
+        if self.answered:
+            return self.oracle.concurrency
+        waited = 0.0 if self.failures else time.monotonic() - self.began
+        return min(self.oracle.concurrency, SCOUTS * 2 ** min(int(waited / RAMP_SECONDS), 10))
 
     def _waiting(self) -> QuerySet[LabelingItem]:
         return self.run.items.filter(state=Item.WAITING, shard=None)
@@ -264,7 +266,7 @@ class Asking:
 
     @transaction.atomic
     def _claim(self, count: int) -> list[LabelingItem]:
-        order = ("attempts", "pk") if self._scouting() else ("pk",)  # an outage costs no article all its tries
+        order = ("pk",) if self.answered else ("attempts", "pk")  # an outage costs no article all its tries
         free = self._waiting().filter(due(timezone.now())).select_related("article").order_by(*order)
         items = list(free.select_for_update(skip_locked=True, of=("self",))[:count])
         LabelingItem.objects.filter(pk__in=[item.pk for item in items]).update(shard=self.shard)

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 UNKNOWN = 300.0  # requests a minute to begin with where nobody told a limit
 HEADROOM = 0.99  # of the limit: clocks differ
-BURST_SECONDS = 2.0  # what may be asked at once after a pause
+BURST_SECONDS = 0.75  # what may be asked at once after a pause
 SLOWEST = 0.1  # of the limit, however often the provider asks for patience
 FALL, CLIMB = 0.8, 0.02  # at a request for patience, at most once a second; each second without one
 GROWTH = 1.02  # a second, of a limit nobody told, while it is used up

@@ -32,12 +32,12 @@ def test_no_more_go_at_once_than_a_short_burst():
 
 
 def test_two_buckets_of_one_name_share_their_limit():
-    first, second = bucket(600), bucket(600)
+    first, second = bucket(6_000), bucket(6_000)
     assert first.take(1_000, 0, 0).count > 10 and second.take(1_000, 0, 0).count <= 1
 
 
 def test_what_was_not_used_is_given_back():
-    one = bucket(600)
+    one = bucket(6_000)
     count = one.take(15, 0, 0).count
     one.use(-count, 0, 0)
     assert one.take(15, 0, 0).count == count == 15
