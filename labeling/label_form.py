@@ -26,6 +26,11 @@ DRAWS = (
 MODES = (("direct", "Directly: answers come at once"), ("batch", "In batches: mostly half the price, within a day"))
 
 
+class FiltersField(forms.ModelMultipleChoiceField):
+    def label_from_instance(self, obj: Filter) -> str:
+        return obj.name
+
+
 class PlannedForm(BudgetForm):
     """What starts a run after a look at its plan: a cap, consent, and the plan itself, which only we can have made."""
 
@@ -76,7 +81,7 @@ class LabelForm(PlannedForm):
     """`wanted` is what the choices come to."""
 
     filter = FilterField(empty_label=None)
-    also = forms.ModelMultipleChoiceField(
+    also = FiltersField(
         Filter.objects.all(),
         required=False,
         widget=forms.CheckboxSelectMultiple,
@@ -103,6 +108,11 @@ class LabelForm(PlannedForm):
     reading = forms.IntegerField(
         min_value=1, max_value=9, initial=1, required=False, help_text="2 asks again about articles that it has read once."
     )
+
+    @property
+    def several(self) -> bool:
+        """Whether there is anything to ask in the same prompt."""
+        return Filter.objects.count() > 1
 
     def clean_also(self) -> list[Filter]:
         return [one for one in self.cleaned_data["also"] if one != self.cleaned_data.get("filter")]
