@@ -14,7 +14,7 @@ from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.db.models import Avg, Count, Q
 
-from labeling.models import Article, FilterVersion, Oracle, OracleCall, OracleLabel
+from labeling.models import Article, FilterVersion, LabelingRun, Oracle, OracleCall, OracleLabel, OracleLabelQuerySet
 from labeling.oracles import base
 from labeling.oracles.base import NO_MODEL, ZERO, Limits, OracleError, Question, usd
 from labeling.prompts import Prompt, Rubric, estimate_tokens, prompt_for
@@ -35,6 +35,12 @@ def prompt_of(versions: Sequence[FilterVersion]) -> Prompt:
 def prompt_hash_of(oracle: Oracle, prompt: Prompt) -> str:
     """Recordings were not asked in our words."""
     return "" if oracle.provider == "recorded" else prompt.prompt_hash
+
+
+def labels_like(run: LabelingRun, version: FilterVersion) -> OracleLabelQuerySet:
+    """Answers to what this run asks under one of its rubrics: its oracle, its very words, its reading."""
+    words = prompt_hash_of(run.oracle, prompt_of(run.versions))
+    return OracleLabel.objects.filter(version=version, oracle=run.oracle, reading=run.reading, prompt_hash=words)
 
 
 def known_articles(

@@ -15,7 +15,8 @@ from distillery_site.common.errors import BadInput
 from labeling import figures, sampled
 from labeling.current import latest_policy
 from labeling.estimates import Mean, mean_of
-from labeling.models import Article, FilterVersion, LabelingRun, OracleCall, OracleLabel
+from labeling.measuring import labels_like
+from labeling.models import Article, FilterVersion, LabelingRun, OracleCall
 from labeling.oracles import registry
 from labeling.oracles.base import Tokens
 from labeling.oracles.prices import Prices
@@ -147,7 +148,7 @@ def _scale_dict(scale: sampled.Scale, correlations: tuple[float | None, ...]) ->
 def rest_of(run: LabelingRun) -> Rest:
     """By the run's own calls at today's prices; those that already have this oracle's answer cost nothing."""
     policy = latest_policy(run.version)
-    labels = OracleLabel.objects.filter(version=run.version, oracle=run.oracle, reading=run.reading).current()
+    labels = labels_like(run, run.version).current()
     passed = Article.objects.passed(policy) if policy else Article.objects.none()
     left = passed.exclude(pk__in=labels.values("article")).count()
     direct, batch = (mean_of(_costs(run, batch=batch)) for batch in (False, True))

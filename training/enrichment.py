@@ -25,7 +25,8 @@ from django.conf import settings
 
 from distillery_site.common.errors import BadInput, Permanent
 from labeling import sampled
-from labeling.models import Article, LabelingRun, OracleLabel
+from labeling.measuring import labels_like
+from labeling.models import Article, LabelingRun
 from labeling.plans import Plan, plan, refused
 from labeling.services import start_labeling
 from training.child import Child
@@ -97,9 +98,9 @@ def plan_enriched(*, pilot: LabelingRun, size: int, mode: str = LabelingRun.Mode
 
 
 def pool_of(pilot: LabelingRun) -> list[int]:
-    """Articles that passed the newest policy and that this oracle has not read, in the order of their keys."""
+    """Articles that passed the newest policy and that have no answer to what the pilot asked, in the order of their keys."""
     policy = pilot.version.policies.latest("number")
-    known = OracleLabel.objects.filter(version=pilot.version, oracle=pilot.oracle, reading=pilot.reading).current()
+    known = labels_like(pilot, pilot.version).current()
     unread = Article.objects.passed(policy).exclude(pk__in=known.values("article"))
     return list(unread.order_by("pk").values_list("pk", flat=True))
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from labeling import services
+from labeling.measuring import prompt_hash_of, prompt_of
 from labeling.models import FilterVersion, LabelingItem, LabelingRun, OracleCall, OracleLabel
 from labeling.pilots import Report
 from tests.labeling import world
@@ -38,9 +39,14 @@ def call(run: LabelingRun, item: LabelingItem, number: int, **changes: Any) -> O
 
 
 def label(run: LabelingRun, article: Any, scores: Scores, **changes: Any) -> OracleLabel:
-    version, oracle = run.version, run.oracle
-    hashed = OracleLabel.request_hash_of(article.text_sha256, version, "p", oracle, 1)
-    values = {"rubric_hash": version.rubric_hash, "prompt_hash": "p", "request_hash": hashed, "text_sha256": article.text_sha256}
+    version, oracle, words = run.version, run.oracle, prompt_hash_of(run.oracle, prompt_of(run.versions))
+    hashed = OracleLabel.request_hash_of(article.text_sha256, version, words, oracle, 1)
+    values = {
+        "rubric_hash": version.rubric_hash,
+        "prompt_hash": words,
+        "request_hash": hashed,
+        "text_sha256": article.text_sha256,
+    }
     made = {**values, "run": run, "version": version, "article": article, "oracle": oracle, "scores": list(scores)}
     return OracleLabel.objects.create(**{**made, **changes})
 
@@ -111,7 +117,10 @@ def test_a_good_pilot_warns_of_nothing(version: FilterVersion):
         ([(0, n % 11) for n in range(30)], "Good uses only 1 distinct value:"),
         ([(n % 11, n % 11 * 0.9) for n in range(30)], "Good and Bad correlate at 1.00: the oracle may not tell them apart."),
         ([(n % 11, 10 - n % 11) for n in range(30)], "correlate at −1.00"),
-        ([(n % 11, n % 7 if n else 8) for n in range(80)], "At most 1 of 80 articles score 7 or more on Bad. Positives are rare; enrichment would help."),
+        (
+            [(n % 11, n % 7 if n else 8) for n in range(80)],
+            "At most 1 of 80 articles score 7 or more on Bad. Positives are rare; enrichment would help.",
+        ),
         ([(n % 11, n * 7 % 10 if n % 4 else None) for n in range(40)], "10 of 40 have no score on Bad"),
         ([(max(0, n - 36) * 3, n * 7 % 10) for n in range(40)], "37 of 40 score 0 on Good."),
     ],
@@ -154,6 +163,14 @@ def test_stored_answers_count_as_much_as_new_ones(version: FilterVersion):
     run = services.start_labeling(version=version, oracle=oracle, articles=articles, kind="pilot", budget_usd=1, agreed=True)
     run.items.update(state=LabelingItem.State.STORED)
     assert Report(run).rubrics[0].n == 4 and Report(run).cost is None
+
+
+def test_answers_to_another_prompt_are_not_the_pilots(version: FilterVersion):
+    run = finished(version, uneven(4))
+    for item in run.items.all():
+        label(run, item.article, (10, 10), prompt_hash="joint", request_hash=f"other {item.pk}")
+    assert Report(run).rubrics[0].n == 4
+    assert all(scale.distribution.mean < 10 for scale in Report(run).rubrics[0].scales)
 
 
 def test_an_enriched_run_undoes_its_choice_with_weights(version: FilterVersion):

@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 
 from distillery_site.common.errors import BadInput, Permanent
 from labeling import sampled, services
+from labeling.measuring import prompt_hash_of, prompt_of
 from labeling.models import Article, LabelingItem, LabelingRun, Policy
 from labeling.pilots import Report
 from tests.fakes.vendor import KEY, FakeVendor
@@ -42,8 +43,9 @@ def pilot_by(oracle: Any, uplifting: Any, **money: Any) -> LabelingRun:
     services.run_prefilter(policy=uplifting.policies.get())
     known = stories[:PILOT]
     run = services.start_labeling(version=uplifting, oracle=oracle, articles=[one.pk for one in known], kind="pilot", **money)
+    words = prompt_hash_of(oracle, prompt_of(run.versions))
     for story in known:
-        world.label(story, uplifting, oracle, [float(water(story)), 10.0 - water(story)])
+        world.label(story, uplifting, oracle, [float(water(story)), 10.0 - water(story)], prompt=words)
     run.items.update(state=LabelingItem.State.LABELLED)
     return run
 
