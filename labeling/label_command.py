@@ -5,6 +5,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any
 
 from distillery_site.common.commands import RunCommand
@@ -136,9 +137,9 @@ class LabelCommand(RunCommand):
 
     def see(self, runs: Sequence[LabelingRun]) -> None:
         """Have the runs done, and say what came of them."""
+        work = lambda pk: services.run_labeling(run_id=pk)  # noqa: E731
         for run in runs:
-            work = lambda pk: services.run_labeling(run_id=pk)  # noqa: E731
-            self.see_through([run], send=lambda run=run: send(run), work=work, detach=self.asked.detach, here=self.asked.here)
+            self.see_through([run], send=partial(send, run), work=work, detach=self.asked.detach, here=self.asked.here)
         self.tell(runs)
 
     def headline(self, run: LabelingRun) -> str:

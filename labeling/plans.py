@@ -112,9 +112,17 @@ def plan(
 
 def refused(version: FilterVersion, oracle: Oracle, problems: Sequence[str]) -> Plan:
     """The plan of what has no articles to plan for."""
-    nothing = Departure("", False, "")
-    common = {"provider": oracle.provider, "model": oracle.model, "params": dict(oracle.params), "versions": [str(version)]}
-    return Plan(str(oracle), mode="", reading=1, articles=0, departure=nothing, refusals=list(problems), **common)
+    return Plan(
+        oracle=str(oracle),
+        provider=oracle.provider,
+        model=oracle.model,
+        params=dict(oracle.params),
+        versions=[str(version)],
+        mode="",
+        reading=1,
+        articles=0,
+        refusals=list(problems),
+    )
 
 
 class _Planning:
