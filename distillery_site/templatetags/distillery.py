@@ -20,33 +20,38 @@ NOTHING = "–"
 THIN = "\u202f"  # between a number and its unit
 
 
+def _missing(value: Any) -> bool:
+    """None and NaN, and the empty text that a template makes of an attribute of None."""
+    return value is None or value == "" or value != value
+
+
 @register.filter
 def fixed(value: float | None, decimals: int = 2) -> str:
     """0.3178 → 0.32, with a true minus sign; nothing → –."""
-    return NOTHING if value is None or value != value else f"{value:,.{decimals}f}".replace("-", "−")
+    return NOTHING if _missing(value) else f"{value:,.{decimals}f}".replace("-", "−")
 
 
 @register.filter
 def signed(value: float | None, decimals: int = 2) -> str:
-    return NOTHING if value is None or value != value else f"{value:+,.{decimals}f}".replace("-", "−")
+    return NOTHING if _missing(value) else f"{value:+,.{decimals}f}".replace("-", "−")
 
 
 @register.filter
 def count(value: int | None) -> str:
     """3824 → 3,824."""
-    return NOTHING if value is None else f"{value:,}"
+    return NOTHING if _missing(value) else f"{value:,}"
 
 
 @register.filter
 def share(value: float | None, decimals: int = 0) -> str:
     """0.43 → 43 %."""
-    return NOTHING if value is None or value != value else f"{100 * value:.{decimals}f}{THIN}%".replace("-", "−")
+    return NOTHING if _missing(value) else f"{100 * value:.{decimals}f}{THIN}%".replace("-", "−")
 
 
 @register.simple_tag
 def share_span(low: float | None, high: float | None, decimals: int = 0) -> str:
     """0.02 and 0.11 → 2–11 %."""
-    return NOTHING if low is None or high is None else f"{100 * low:.{decimals}f}–{100 * high:.{decimals}f}{THIN}%"
+    return NOTHING if _missing(low) or _missing(high) else f"{100 * low:.{decimals}f}–{100 * high:.{decimals}f}{THIN}%"
 
 
 @register.filter

@@ -129,6 +129,14 @@ def test_the_setup_says_who_agreed_and_how_articles_were_drawn(lead: Client, pai
     assert "The plan at the start against what it became" in shown and "list 1" in shown
 
 
+def test_a_pilot_without_a_single_label_still_has_its_page(lead: Client, paid_run: LabelingRun):
+    for item in paid_run.items.all():
+        paid.failed(item)
+    paid.change(paid_run, kind="pilot")
+    stop(paid_run)
+    assert "What the" in text_of(lead, f"/labels/{paid_run.pk}/")
+
+
 def test_the_scores_of_a_running_run_are_fetched_by_themselves(lead: Client, paid_run: LabelingRun):
     paid.labelled(paid_run.items.first())
     shown = text_of(lead, f"/labels/{paid_run.pk}/scores")

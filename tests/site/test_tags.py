@@ -26,6 +26,10 @@ def test_it_shows_signs_counts_and_shares():
     assert tags.share(0.434) == f"43{THIN}%"
 
 
+def test_an_attribute_of_nothing_is_nothing():
+    assert {tags.fixed(""), tags.signed(""), tags.count(""), tags.share(""), tags.share_span("", "")} == {"–"}
+
+
 @pytest.mark.parametrize(
     ("value", "shown"), [(Decimal(0), "$0.00"), (Decimal("0.0131"), "$0.0131"), (Decimal("12.5"), "$12.50"), (None, "–")]
 )
