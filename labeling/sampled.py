@@ -12,7 +12,7 @@ from labeling import estimates
 from labeling.estimates import Score, Share
 from labeling.figures import HIGH, Distribution
 from labeling.measuring import labels_like
-from labeling.models import FilterVersion, LabelingItem, LabelingRun
+from labeling.models import FilterVersion, LabelingItem, LabelingRun, OracleLabel
 
 ENOUGH = 20  # fewer scores say nothing about a scale
 RARE = 0.05
@@ -84,8 +84,10 @@ class RubricReport:
 
 def samples(run: LabelingRun, version: FilterVersion) -> list[Sampled]:
     """A label for each answered article of the run: the run's own where there is one, else the one that was stored."""
-    drawn = {pk: rest for pk, *rest in run.items.filter(state__in=ANSWERED).values_list("article", "weight", "drawn")}
-    labels = labels_like(run, version).filter(article__in=drawn)
+    items = run.items.filter(state__in=ANSWERED).values_list("article", "weight", "drawn")
+    drawn = {article: (weight, how) for article, weight, how in items}
+    own = OracleLabel.objects.filter(run=run, version=version)  # in the words of its day, should ours change
+    labels = (labels_like(run, version) | own).filter(article__in=drawn)
     rows = labels.order_by("pk").values_list("article", "run", "scores", "flags", "evidence")
     found = {row[0]: row for row in sorted(rows, key=lambda row: row[1] == run.pk)}
     return [_sampled(row, *drawn[article]) for article, row in found.items()]

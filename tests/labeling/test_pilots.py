@@ -173,6 +173,12 @@ def test_answers_to_another_prompt_are_not_the_pilots(version: FilterVersion):
     assert all(scale.distribution.mean < 10 for scale in Report(run).rubrics[0].scales)
 
 
+def test_a_pilot_keeps_its_report_when_our_words_change(version: FilterVersion):
+    run = finished(version, uneven(4))
+    OracleLabel.objects.update(prompt_hash="words of an earlier version")
+    assert Report(run).rubrics[0].n == 4
+
+
 def test_an_enriched_run_undoes_its_choice_with_weights(version: FilterVersion):
     """20 picked ones stand for themselves, 10 unscreened ones for 8 each: 12 + 8 of 100 score high, not 13 of 30."""
     scores = [(9 if n < 12 else 2, 5) for n in range(20)] + [(8 if n == 0 else 1, 5) for n in range(10)]
