@@ -7,10 +7,10 @@ from typing import Any
 
 from django.db.models import Count
 
-from labeling.models import Article, FilterVersion, LabelingItem, LabelingRun, Oracle, OracleLabel
+from labeling.models import Article, FilterVersion, LabelingItem, Oracle, OracleLabel
 from labeling.readings import SHORT, Source, prompt_name, source
 from training.models import Dataset
-from training.targets import Chosen, Row, listed
+from training.targets import Chosen, Row, enriched_items, listed
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,7 @@ def _labels(chosen: Chosen) -> Iterator[tuple[int, str, str]]:
 def drawn_notes(rows: Sequence[Row]) -> Iterator[str]:
     """How many articles an enriched run picked because they looked likely, and that others were drawn without a look."""
     ours = {(origin.run, row.article_id) for row in rows for origin in row.origins if origin and origin.run}
-    items = LabelingItem.objects.filter(run__in={run for run, _ in ours}, run__kind=LabelingRun.Kind.ENRICHED)
-    found = items.values_list("run", "article", "drawn")
+    found = enriched_items(rows).values_list("run", "article", "drawn")
     drawn = Counter({article: how for run, article, how in found if (run, article) in ours}.values())
     if picked := drawn[LabelingItem.Drawn.ENRICHED]:
         held = drawn[LabelingItem.Drawn.RANDOM]

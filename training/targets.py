@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TypeAlias
 
+from django.db.models import QuerySet
+
 from labeling.models import Article, FilterVersion, LabelingItem, LabelingRun, Oracle
 from labeling.readings import Scores, Source, sources
 
@@ -85,7 +87,7 @@ class Row:
     sampling_weight: float = 1.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Chosen:
     """For each filter article → (scores, origin); the sources they came from in their order, and those passed over."""
 
@@ -158,10 +160,17 @@ def rows_of(chosen: Chosen) -> tuple[list[Row], int]:
 
 def _weighted(rows: list[Row]) -> list[Row]:
     """With one over the chance that each article was drawn, where an enriched run drew it; 1 elsewhere."""
-    runs = {origin.run for row in rows for origin in row.origins if origin and origin.run}
-    drawn = LabelingItem.objects.filter(run__in=runs, run__kind=LabelingRun.Kind.ENRICHED)
-    weights = {(run, article): weight for run, article, weight in drawn.values_list("run", "article", "weight")}
+    drawn = enriched_items(rows).values_list("run", "article", "weight")
+    weights = {(run, article): weight for run, article, weight in drawn}
     return [replace(row, sampling_weight=_weight(row, weights)) for row in rows] if weights else rows
+
+
+def enriched_items(rows: Sequence[Row]) -> QuerySet[LabelingItem]:
+    """Draws that favoured likely articles; none where a run over all articles followed, for then all were taken."""
+    runs = {origin.run for row in rows for origin in row.origins if origin and origin.run}
+    if LabelingRun.objects.filter(pk__in=runs, sampling__how="all").exists():
+        return LabelingItem.objects.none()
+    return LabelingItem.objects.filter(run__in=runs, run__kind=LabelingRun.Kind.ENRICHED)
 
 
 def _weight(row: Row, weights: dict[tuple[int, int], float]) -> float:

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from django.core.management import CommandError, call_command
 
+from labeling import services
 from labeling.models import LabelingRun, OracleLabel
 from tests.fakes.vendor import KEY, FakeVendor
 from tests.labeling import world
@@ -164,6 +165,8 @@ def test_further_readings_of_a_random_part(capsys: pytest.CaptureFixture[str], p
     assert [(one["reading"], one["labelled"]) for one in done["runs"]] == [(2, 4), (3, 4)]
     read = {reading: set(OracleLabel.objects.filter(reading=reading).values_list("article", flat=True)) for reading in (2, 3)}
     assert read[2] == read[3]
+    label = OracleLabel.objects.first()
+    assert len(services.repeat_pairs(label.version, label.oracle)) == 4, "readings 1 and 2 were asked in the same words"
 
 
 def test_further_readings_are_of_what_was_read_in_the_same_words(capsys: pytest.CaptureFixture[str], passed: Any):

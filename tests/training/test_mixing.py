@@ -41,7 +41,10 @@ def test_it_says_how_many_targets_are_means_of_how_many_readings(dataset, uplift
         world.label(story, uplifting, oracle, [1, 1], reading=2)
     mean = freeze([uplifting], oracle, mean_of_readings=True)
     assert mean.recipe["mean_of_readings"] and mean.recipe["readings"] == {"1": 35, "2": 5}
-    assert "Targets are means over an article's readings: 35 of 1 reading, 5 of 2 readings. They are steadier than one reading is." in mean.notes
+    assert (
+        "Targets are means over an article's readings: 35 of 1 reading, 5 of 2 readings. They are steadier than one reading is."
+        in mean.notes
+    )
     assert not [note for note in mean.notes if "another reading" in note]
     assert (readings_told(mean.recipe), readings_told(dataset.recipe)) == ("mean of up to 2 readings", "reading 1")
 
@@ -169,6 +172,17 @@ def test_sampling_weights_come_along_and_enrichment_is_told(uplifting, oracle, s
     assert found.notes[0].startswith(
         "2 articles came from enrichment, picked as likely to score high, beside 1 of the same runs drawn at random."
     )
+
+
+def test_a_run_over_all_articles_takes_the_enrichment_back(uplifting, oracle, stories):
+    enriched, rest = (LabelingRun.objects.create(version=uplifting, oracle=oracle, kind=kind) for kind in ("enriched", "full"))
+    LabelingRun.objects.filter(pk=rest.pk).update(sampling={"how": "all"})
+    uplifting.labels.filter(article=stories[0]).update(run=enriched)
+    uplifting.labels.filter(article=stories[1]).update(run=rest)
+    LabelingItem.objects.create(run=enriched, article=stories[0], drawn="enriched", weight=9.0, state="labelled")
+    found = freeze([uplifting], oracle)
+    assert set(found.items.values_list("sampling_weight", flat=True)) == {1.0}
+    assert not [note for note in found.notes if "enrichment" in note]
 
 
 def test_without_enrichment_nothing_is_said_of_it(dataset):
