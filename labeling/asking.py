@@ -33,7 +33,7 @@ from labeling.spool import Spool, done
 log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 2.0
-TICK_SECONDS = 0.1
+TICK_SECONDS = 0.2
 REST_SECONDS = 5.0  # a longer wait frees the worker
 SCOUTS, RAMP_SECONDS = 8, 0.5  # out at once before it is known that the provider is there; doubled so often
 OUTAGE_FAILURES, OUTAGE_SECONDS = 8, 10.0  # so many in a row, with no answer for so long
@@ -60,7 +60,7 @@ class Asking:
         self.out: dict[str, Ask] = {}
         self.came: list[tuple[Ask, Answer]] = []
         self.lock = threading.Lock()  # what is on disk and not stored is always in `came`
-        self.quiet = asyncio.Event()
+        self.quiet, self.few = asyncio.Event(), 0  # set when no more than `few` are out
         self.stop: DistilleryError | None = None
         self.finished = False
         self.idle_until = 0.0  # nothing can be taken before (monotonic)
@@ -90,13 +90,14 @@ class Asking:
     async def _turn(self, calls: asyncio.TaskGroup) -> bool:
         for ask in await sync_to_async(self._step)():
             self.out[ask.key] = ask
-            self.quiet.clear()
             calls.create_task(self._ask(ask))
         return bool(self.out or self.came or not (self.stop or self.finished))
 
     async def _breathe(self) -> None:
-        """A tick, or less when nothing is out and nothing has to be waited for."""
+        """A tick; less when half of what is out comes sooner, or nothing is out and nothing has to be waited for."""
         if self.out:
+            self.few = len(self.out) // 2
+            self.quiet.clear()
             try:
                 await asyncio.wait_for(self.quiet.wait(), TICK_SECONDS)
             except TimeoutError:
@@ -115,7 +116,7 @@ class Asking:
                 self.spool.append({"key": ask.key, **as_row(answer)})
             self.came.append((ask, answer))
         del self.out[ask.key]
-        if not self.out:
+        if len(self.out) <= self.few:
             self.quiet.set()
 
     def _step(self) -> list[Ask]:

@@ -4,12 +4,13 @@ Rows are locked in one order everywhere (month, filter, run), so no two calls an
 without a reply (a worker died, a connection broke) is booked as lost: the provider may have charged it.
 """
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from distillery_site.common.errors import BadInput, DistilleryError, LeaseLost
@@ -76,14 +77,20 @@ def caps(run: LabelingRun, purses: dict[str, Purse], month: str) -> list[Cap]:
 
 def lock(run: LabelingRun, month: str) -> tuple[LabelingRun, dict[str, Purse]]:
     """The run's row and its purses as they are now, locked until the transaction ends. Raises Paused."""
-    names = [month, purse_of(run)]
-    Purse.objects.bulk_create([Purse(name=name) for name in names], ignore_conflicts=True)
-    purses = {purse.name: purse for purse in Purse.objects.select_for_update().filter(name__in=names).order_by("name")}
+    purses = _lock_purses([month, purse_of(run)])
     rows = LabelingRun.objects.select_for_update(of=("self",)).select_related("version__filter")
     row = rows.get(pk=run.pk)
     if row.state != RunState.RUNNING or row.cancel_requested:
         raise Paused(f"{row} is {row.get_state_display()}.")
     return row, purses
+
+
+def _lock_purses(names: list[str]) -> dict[str, Purse]:
+    found = {purse.name: purse for purse in Purse.objects.select_for_update().filter(name__in=names).order_by("name")}
+    if len(found) == len(names):
+        return found
+    Purse.objects.bulk_create([Purse(name=name) for name in names], ignore_conflicts=True)
+    return _lock_purses(names)
 
 
 def check_owned(shard: LabelingShard) -> None:
@@ -118,9 +125,30 @@ def reserve(run: LabelingRun, shard: LabelingShard, calls: Sequence[OracleCall])
     return written, tight
 
 
+WRITE = """
+INSERT INTO labeling_oraclecall (key, run_id, item_id, shard_id, batch_id, state, repair, room, text_sha256, flags, prompt_hash,
+  request_hash, reserved_usd, cost_usd, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, request_id,
+  response_model, sdk, error_class, error, raw_answer, seconds, sent_at)
+SELECT r.key, r.run_id, r.item_id, r.shard_id, r.batch_id, 'out', r.repair, r.room, r.text_sha256, r.flags::jsonb, r.prompt_hash,
+  r.request_hash, r.reserved_usd, 0, 0, 0, 0, 0, '', '', '', '', '', '', 0, %s
+FROM json_to_recordset(%s::json) AS r(key text, run_id bigint, item_id bigint, shard_id bigint, batch_id bigint, repair bool,
+  room int, text_sha256 text, flags json, prompt_hash text, request_hash text, reserved_usd numeric)
+ON CONFLICT DO NOTHING RETURNING key
+"""
+WRITTEN = (
+    *("key", "run_id", "item_id", "shard_id", "batch_id", "repair", "room", "text_sha256", "flags", "prompt_hash"),
+    "request_hash",
+)
+
+
 def _write(calls: Sequence[OracleCall]) -> list[OracleCall]:
-    OracleCall.objects.bulk_create(calls, ignore_conflicts=True)
-    keys = set(OracleCall.objects.filter(key__in=[call.key for call in calls]).values_list("key", flat=True))
+    """All at once, past the ORM: this is done for every question; those that are out already are not written."""
+    if not calls:
+        return []
+    rows = [{**{name: getattr(call, name) for name in WRITTEN}, "reserved_usd": str(call.reserved_usd)} for call in calls]
+    with connection.cursor() as cursor:
+        cursor.execute(WRITE, [timezone.now(), json.dumps(rows)])
+        keys = {key for (key,) in cursor.fetchall()}
     return [call for call in calls if call.key in keys]
 
 

@@ -8,15 +8,31 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 
 from labeling.fencing import FRAME, TAG_SIGN, TURN, Folded, marks, unsmuggled
-from labeling.phrases import ANYWHERE_PATTERNS, FINDINGS, HIDES, LIKE_CHAT, LIKE_FRAME, MAY_BE_ANYWHERE, MODEL, PHRASES, SQUEEZED
+from labeling.phrases import (
+    ANYWHERE_PATTERNS,
+    FINDINGS,
+    HIDES,
+    LIKE_CHAT,
+    LIKE_FRAME,
+    MAY_BE_ANYWHERE,
+    MODEL,
+    PHRASES,
+    SQUEEZED,
+    Phrase,
+)
 
 WORD = re.compile(r"[\w']+")
 SPACED = re.compile(r"(?:[ ._*-]\w){8,}(?!\w)")
 CODED = re.compile(r"[A-Za-z0-9+/]{24,4000}={0,2}")
 MAX_CODED = 20
+STARTS: dict[str, list[tuple[str, Phrase]]] = {}  # first word → phrases: most texts have few of these words
+for _finding, _phrases in PHRASES.items():
+    for _phrase in _phrases:
+        for _word in _phrase.first:
+            STARTS.setdefault(_word, []).append((_finding, _phrase))
 OVERRIDES = re.compile("[\u202d\u202e]")
 
 
@@ -43,8 +59,8 @@ def _in(text: str) -> Iterator[str]:
 
 def _said(told: str) -> Iterator[str]:
     words = set(WORD.findall(told))
-    for finding, phrases in PHRASES.items():
-        if any(phrase.is_in(told, words) for phrase in phrases):
+    for finding, phrase in dict.fromkeys(chain.from_iterable(STARTS[word] for word in STARTS.keys() & words)):
+        if phrase.is_in(told, words):
             yield finding
     if MAY_BE_ANYWHERE.search(told):
         yield from (finding for finding, pattern in ANYWHERE_PATTERNS.items() if pattern.search(told))
