@@ -8,8 +8,9 @@ from django.utils import timezone
 
 from distillery_site.common.runs import RunState
 from labeling.models import FilterVersion, LabelingBatch, LabelingRun
+from labeling.rates import gate_for
 from labeling.standing import Standing
-from tests.labeling import paid
+from tests.labeling import paid, world
 
 pytestmark = pytest.mark.django_db
 
@@ -82,6 +83,16 @@ def test_the_rate_is_that_of_the_last_minute(version: FilterVersion, settings: A
     pace = Standing(run).pace
     assert pace.a_minute == pytest.approx(33, abs=1) and pace.allowed == 4000
     assert pace.eta_seconds == pytest.approx(29 * 2, abs=2), "29 wait, ten take 20 s"
+
+
+def test_a_limit_that_nobody_told_is_the_one_found_out_so_far(version: FilterVersion, settings: Any):
+    world.forget_rates()
+    run = paid.at_work(paid.run(version))
+    assert Standing(run).pace.allowed is None
+    gate_for("anthropic", "claude-haiku-5-5").take(1, 0.0, 0.0)
+    assert Standing(run).pace.allowed == pytest.approx(300, rel=0.05)
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    assert Standing(run).pace.allowed is None, "while Valkey is away the page still opens"
 
 
 def test_nothing_in_the_last_minute_is_no_pace(version: FilterVersion):
