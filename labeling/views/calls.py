@@ -22,9 +22,14 @@ def _page(request: HttpRequest, rows: QuerySet[Any]) -> Page:
     return Paginator(rows, PAGE).get_page(request.GET.get("page"))
 
 
+def _storable(text: str) -> str:
+    """As far as Postgres can compare it: an address may carry anything."""
+    return text.replace("\x00", "")
+
+
 def labeling_run_problems(request: HttpRequest, pk: int, error_class: str) -> HttpResponse:
     """The articles that failed in one way."""
-    run = _run(pk)
+    run, error_class = _run(pk), _storable(error_class)
     failed = run.items.filter(state=LabelingItem.State.FAILED, error_class=error_class)
     page = _page(request, with_last_call(failed.select_related("article")).order_by("pk"))
     return render(request, "labeling/run_problems.html", {"run": run, "error_class": error_class, "page": page})
@@ -32,7 +37,7 @@ def labeling_run_problems(request: HttpRequest, pk: int, error_class: str) -> Ht
 
 def labeling_run_flags(request: HttpRequest, pk: int, kind: str) -> HttpResponse:
     """The articles whose labels carry one kind of flag."""
-    run = _run(pk)
+    run, kind = _run(pk), _storable(kind)
     page = _page(request, flagged(run, kind).select_related("article", "version__filter", "call").order_by("pk"))
     return render(request, "labeling/run_flags.html", {"run": run, "kind": kind, "page": page})
 
@@ -43,7 +48,7 @@ def labeling_run_calls(request: HttpRequest, pk: int) -> HttpResponse:
         raise Http404
     found = run.calls.select_related("item__article").defer("raw_answer", "item__article__text").order_by("-pk")
     found = found.filter(state=state) if state else found
-    found = found if error_class is None else found.filter(error_class=error_class)
+    found = found if error_class is None else found.filter(error_class=_storable(error_class))
     context = {"run": run, "state": state, "error_class": error_class, "states": OracleCall.State.choices}
     words = OracleCall.State(state).label if state else ""
     return render(request, "labeling/run_calls.html", {**context, "state_words": words, "page": _page(request, found)})

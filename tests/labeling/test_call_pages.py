@@ -124,3 +124,15 @@ def test_the_articles_of_a_flag_lead_to_their_calls(viewer: Client, run: Labelin
 def test_an_articles_label_leads_to_the_call_that_made_it(viewer: Client, run: LabelingRun):
     label = paid.labelled(run.items.first())
     assert f"/labels/{run.pk}/calls/{label.call.key}/" in text_of(viewer, f"/articles/{Article.objects.first().pk}/")
+
+
+def test_a_joint_prompt_is_shown_with_all_its_rubrics(viewer: Client, run: LabelingRun):
+    run.also.add(world.version(slug="other", name="Other", prompt="How odd?"))
+    call = paid.call(run.items.first())
+    shown = text_of(viewer, f"/labels/{run.pk}/calls/{call.key}/")
+    assert "# Rubric tiny" in shown and "# Rubric other" in shown and "How odd?" in shown
+
+
+@pytest.mark.parametrize("address", ["problems/%00/", "flags/%00/", "calls/?class=%00", "calls/?state=%00", "calls/?page=%00"])
+def test_nonsense_in_an_address_breaks_nothing(viewer: Client, run: LabelingRun, address: str):
+    assert viewer.get(f"/labels/{run.pk}/{address}").status_code in (200, 404)
