@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FILTER = Path(__file__).parent / "clear_writing"
 START_SECONDS = 120
 CLAUDE = ("label", "clear_writing", "--provider", "anthropic", "--model", "claude-haiku-5-5")
+GEMINI = ("label", "clear_writing", "--provider", "gemini", "--size", "12")
+BATCH = ("label", "clear_writing", "--provider", "openai", "--size", "6", "--batch")
 PAID = ("--agree", "--budget", "5")
 
 
@@ -118,6 +120,9 @@ def loop(site: Site, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]
         "label": site.manage(*CLAUDE, *PAID),
         "again": site.manage(*CLAUDE, "--readings", "2", "--subset", "12", *PAID),
         "freeze": site.manage("freeze", "gate", "--filter", "clear_writing"),
+        "second oracle": site.manage(*GEMINI, *PAID),
+        "batch plan": site.manage(*BATCH, "--plan"),
+        "batch": site.manage(*BATCH, *PAID),
         "ridge": site.manage("train", "gate", "--student", "ridge"),
         "lora": site.manage("train", "gate", "--student", "lora", "--preset", "tiny", "--base", base),
         "stack": site.manage("train", "gate", "--student", "stack"),

@@ -58,7 +58,7 @@ def test_nothing_is_asked_before_its_plan_was_looked_at_and_agreed_to(page, vend
     page.goto("/labels/new")
     page.select_option("[name=provider]", "gemini")
     page.get_by_label("A pilot").check()
-    page.fill("[name=size]", "9")
+    page.fill("[name=size]", "30")
     asked = len(vendor.calls)
     page.get_by_role("button", name="Show the plan").click()
     expect(page.locator("#plan")).to_contain_text("counted by gemini")

@@ -40,15 +40,13 @@ def test_it_reads_a_random_part_again(loop):
     assert (loop["again"]["reading"], loop["again"]["labelled"]) == (2, 12)
 
 
-def test_a_second_oracle_answers_too(loop, site):
-    found = site.manage("label", "clear_writing", "--provider", "gemini", "--size", "12", *PAID)
+def test_a_second_oracle_answers_too(loop):
+    found = loop["second oracle"]
     assert (found["state"], found["labelled"]) == ("done", 12) and float(found["cost_usd"]) > 0
 
 
-def test_a_batch_costs_half_and_every_answer_finds_its_article(loop, site, vendor):
-    words = ("label", "clear_writing", "--provider", "openai", "--size", "6")
-    plan = site.manage(*words, "--batch", "--plan")
-    found = site.manage(*words, "--batch", *PAID)
+def test_a_batch_costs_half_and_every_answer_finds_its_article(loop, vendor):
+    plan, found = loop["batch plan"], loop["batch"]
     assert plan["costs"]["batch"] == pytest.approx(plan["costs"]["direct"] / 2)
     assert (found["state"], found["mode"], found["labelled"]) == ("done", "batch", 6)
     assert sum(entry.batch for entry in vendor.ledger) == 6
