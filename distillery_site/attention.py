@@ -11,10 +11,10 @@ from django.utils import timezone
 from distillery_site.common.runs import Run, RunState
 from distillery_site.health import engine_answers
 from distillery_site.overview import KINDS
-from labeling import spending
 from labeling.current import latest_policy
 from labeling.figures import prefilter_counts
 from labeling.models import Filter, LabelingRun, LabelingShard, ReviewTask
+from labeling.watching import spending
 from scoring.figures import latest_benchmark
 from training.models import Dataset, Deployment, ModelVersion
 

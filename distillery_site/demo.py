@@ -21,7 +21,7 @@ from labeling import services as labeling
 from labeling.demo import articles as news
 from labeling.demo import oracle as recorded
 from labeling.models import Article, FilterVersion, LabelingRun, Oracle, Policy
-from labeling.packages import load_package
+from labeling.rubrics.packages import load_package
 from labeling.tasks import send
 from scoring import services as scoring
 from scoring.tasks import benchmark

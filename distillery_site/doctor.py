@@ -20,9 +20,9 @@ from distillery_site import local
 from distillery_site.celery import QUEUES, app
 from distillery_site.child import health_address, known_process
 from distillery_site.common.errors import DistilleryError
-from labeling import providers
-from labeling.engage import can_be_asked
 from labeling.oracles.registry import PROVIDERS
+from labeling.running.engage import can_be_asked
+from labeling.watching import providers
 
 Level = Literal["ok", "note", "problem"]
 GIGABYTE = 2**30

@@ -12,7 +12,7 @@ from distillery_site.common.runs import Run, RunState
 from labeling.current import latest_policy
 from labeling.figures import label_totals, prefilter_counts
 from labeling.models import Article, Filter, FilterVersion, LabelingRun, Review, ReviewTask
-from labeling.standing import Standing
+from labeling.watching.standing import Standing
 from scoring import figures
 from scoring.models import Benchmark
 from training.models import Dataset, Deployment, ModelVersion, TrainingRun

@@ -8,6 +8,7 @@ from django.db import connection
 from django.db.models import Count, Min, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.expressions import RawSQL
 
+from labeling.comparing.readings import source
 from labeling.models import (
     Article,
     FilterVersion,
@@ -19,7 +20,6 @@ from labeling.models import (
     Policy,
     PrefilterVerdict,
 )
-from labeling.readings import source
 
 HIGH = 7.0
 

@@ -9,7 +9,7 @@ from django import forms
 from django.core.files.uploadedfile import UploadedFile
 
 from labeling import services
-from labeling.article_files import read_rows
+from labeling.articles.article_files import read_rows
 from labeling.models import Filter, FilterVersion
 
 MAX_UPLOAD = 32 * 1024 * 1024

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from distillery_site.common.errors import BadInput
 from distillery_site.common.models import record
-from labeling.disagreements import Disagreement, disagreements
+from labeling.comparing.disagreements import Disagreement, disagreements
 from labeling.models import Article, FilterVersion, Oracle, Review, ReviewTask
 
 

@@ -12,9 +12,11 @@ from django.db.models import Max
 
 from distillery_site.common.errors import BadInput
 from distillery_site.common.models import record
+from labeling.articles.external import import_external_labels
+from labeling.articles.intake import ImportReport, import_articles
+from labeling.articles.prefilter import Rules, Verdict, judge
+from labeling.comparing.readings import readings_subset, repeat_pairs
 from labeling.demo import recordings
-from labeling.external import import_external_labels
-from labeling.intake import ImportReport, import_articles
 from labeling.models import (
     Article,
     Filter,
@@ -24,11 +26,9 @@ from labeling.models import (
     PrefilterVerdict,
 )
 from labeling.oracles import registry
-from labeling.packages import FilterPackage
-from labeling.prefilter import Rules, Verdict, judge
-from labeling.readings import readings_subset, repeat_pairs
 from labeling.reviews import open_review, review_disagreements, send_disagreements, submit_review
-from labeling.runs import (
+from labeling.rubrics.packages import FilterPackage
+from labeling.running.runs import (
     EXTERNAL,
     cancel_labeling,
     pause_labeling,

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillery_site.common.errors import Permanent
-from labeling.agreement import repeat_errors
+from labeling.comparing.agreement import repeat_errors
 from labeling.models import FilterVersion
 from scoring.models import Benchmark
 from training.models import Dataset, ModelVersion, Split

@@ -5,8 +5,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 from distillery_site.common.errors import BadInput, Permanent
 from labeling.models import LabelingRun
-from labeling.pilots import Report
-from labeling.plans import Plan
+from labeling.planning.pilots import Report
+from labeling.planning.plans import Plan
 from labeling.tasks import send
 from training import enrichment
 from training.forms import EnrichForm

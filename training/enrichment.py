@@ -24,10 +24,10 @@ from typing import Any
 from django.conf import settings
 
 from distillery_site.common.errors import BadInput, Permanent
-from labeling import sampled
-from labeling.measuring import labels_like
 from labeling.models import Article, LabelingRun
-from labeling.plans import Plan, plan, refused
+from labeling.planning import sampled
+from labeling.planning.measuring import labels_like
+from labeling.planning.plans import Plan, plan, refused
 from labeling.services import start_labeling
 from training.child import Child
 from training.services import child_environment

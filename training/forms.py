@@ -9,8 +9,8 @@ from django.db.models import QuerySet
 
 from distillery_site.common.errors import BadInput
 from distillery_site.common.text import canonical_hash
-from labeling.label_form import MODES, PlannedForm
 from labeling.models import FilterVersion, LabelingRun, Oracle, OracleLabel
+from labeling.planning.label_form import MODES, PlannedForm
 from training.enrichment import SMALLEST, USUAL_SIZE
 from training.models import Dataset, Kind, ModelVersion
 from training.student import config

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.db.models import Count
 
+from labeling.comparing.readings import SHORT, Source, prompt_name, source
 from labeling.models import Article, FilterVersion, LabelingItem, Oracle, OracleLabel
-from labeling.readings import SHORT, Source, prompt_name, source
 from training.models import Dataset
 from training.targets import Chosen, Row, enriched_items, listed
 

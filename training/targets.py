@@ -13,8 +13,8 @@ from typing import TypeAlias
 
 from django.db.models import QuerySet
 
+from labeling.comparing.readings import Scores, Source, sources
 from labeling.models import Article, FilterVersion, LabelingItem, LabelingRun, Oracle
-from labeling.readings import Scores, Source, sources
 
 Targets: TypeAlias = tuple[float | None, ...]
 DECIMALS = 6  # of a mean; a label's own scores stay as they are

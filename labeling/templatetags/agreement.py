@@ -1,12 +1,12 @@
-"""{% load agreement %}: the drawings of labeling/charts.py, and intervals as people read them."""
+"""{% load agreement %}: the drawings of labeling/comparing/charts.py, and intervals as people read them."""
 
 from django import template
 from django.utils.safestring import SafeString
 
 from distillery_site.common.statistics import Interval
 from distillery_site.common.svg import finite
-from labeling import charts
-from labeling.trust import Line, Trust
+from labeling.comparing import charts
+from labeling.comparing.trust import Line, Trust
 
 register = template.Library()
 

@@ -5,11 +5,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from labeling import services
+from labeling.comparing.disagreements import Disagreement, between_oracles, between_readings
+from labeling.comparing.readings import Source, sources
+from labeling.comparing.trust import SUBSET, trust_in
 from labeling.current import choose_filter
-from labeling.disagreements import Disagreement, between_oracles, between_readings
 from labeling.models import Filter, FilterVersion
-from labeling.readings import Source, sources
-from labeling.trust import SUBSET, trust_in
 
 SENT = 10
 

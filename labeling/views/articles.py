@@ -6,11 +6,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 from distillery_site.common.errors import BadInput
 from labeling import services
-from labeling.browse import Narrowing, lines, page_of
+from labeling.articles.browse import Narrowing, lines, page_of
+from labeling.articles.judged import judged, split_at_words
 from labeling.current import current_filter, current_version, latest_policy
 from labeling.figures import article_facets
 from labeling.forms import ImportForm
-from labeling.judged import judged, split_at_words
 from labeling.models import Article, FilterVersion, ReviewTask
 
 

@@ -7,9 +7,9 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
-from labeling import calls
 from labeling.figures import flagged, with_last_call
 from labeling.models import LabelingItem, LabelingRun, OracleCall
+from labeling.watching import calls
 
 PAGE = 50
 

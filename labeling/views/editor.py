@@ -7,14 +7,15 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from distillery_site.common.errors import BadInput
-from labeling import editor, packaging, services
-from labeling.budget import dollars
+from labeling import services
 from labeling.current import choose_filter
-from labeling.draft_checks import checked
-from labeling.drafts import Draft
 from labeling.forms import BudgetForm
 from labeling.models import Filter
-from labeling.previews import counted, counters, preview, thousand
+from labeling.rubrics import editor, packaging
+from labeling.rubrics.draft_checks import checked
+from labeling.rubrics.drafts import Draft
+from labeling.rubrics.previews import counted, counters, preview, thousand
+from labeling.running.budget import dollars
 
 MOVED = "Somebody saved this filter since you opened it. Yours stands here as you typed it: look at what saving would do now."
 SAID = "Saving would do something else than the button said. Look at the sentence above it, and save again."

@@ -8,11 +8,12 @@ from django.db.models import Count, Max, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
-from labeling import services, spending
+from labeling import services
+from labeling.comparing.readings import prompt_name
 from labeling.current import choose_filter, latest_policy
 from labeling.figures import Distribution, label_totals, prefilter_counts, score_distributions
 from labeling.models import Filter, FilterVersion, Oracle, OracleLabel
-from labeling.readings import prompt_name
+from labeling.watching import spending
 
 
 @dataclass(frozen=True)

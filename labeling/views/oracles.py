@@ -4,8 +4,8 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from labeling import providers, spending
 from labeling.oracles.registry import PROVIDERS
+from labeling.watching import providers, spending
 
 
 def oracles(request: HttpRequest) -> HttpResponse:

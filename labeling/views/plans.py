@@ -7,11 +7,11 @@ from django.shortcuts import redirect, render
 
 from distillery_site.common.errors import BadInput
 from labeling.current import current_filter
-from labeling.label_form import LabelForm, initial_of
 from labeling.models import LabelingRun, OracleLabel
-from labeling.plans import Plan
+from labeling.planning.label_form import LabelForm, initial_of
+from labeling.planning.plans import Plan
+from labeling.planning.wanted import Kind, Wanted
 from labeling.tasks import send
-from labeling.wanted import Kind, Wanted
 
 PILOTS = 3
 STALE = "The choices or the articles changed since this plan was made; look at it again."

@@ -10,9 +10,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 from distillery_site.common.errors import BadInput
 from labeling import services
+from labeling.articles.judged import oracles_on, split_at_words
 from labeling.current import current_version
 from labeling.forms import ScaleForm
-from labeling.judged import oracles_on, split_at_words
 from labeling.models import Review, ReviewTask
 
 PAGE = 50

@@ -13,12 +13,12 @@ from distillery_site.common.errors import BadInput
 from labeling import services
 from labeling.figures import run_distributions
 from labeling.forms import BudgetForm
-from labeling.listed import RunsWanted, run_lines
 from labeling.models import LabelingRun
-from labeling.pilots import report_of
-from labeling.standing import Standing
+from labeling.planning.pilots import report_of
+from labeling.planning.terminal import label_command
 from labeling.tasks import send
-from labeling.terminal import label_command
+from labeling.watching.listed import RunsWanted, run_lines
+from labeling.watching.standing import Standing
 
 PAGE = 50
 

@@ -11,7 +11,7 @@ import time
 
 import anthropic
 
-from labeling.prompts import Prompt, Rubric, prompt_for
+from labeling.prompting.prompts import Prompt, Rubric, prompt_for
 from scripts.bench.texts import RUBRIC, text_of
 
 AT_ONCE = 400

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from labeling.fencing import frame
 from labeling.models import Article, LabelingItem, LabelingRun, LabelingShard
+from labeling.prompting.fencing import frame
 from scripts.bench import world
 from scripts.bench.ledger import Books, books_of
 from scripts.bench.rate import tell

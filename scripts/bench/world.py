@@ -13,7 +13,7 @@ from distillery_site.common.runs import FINAL
 from labeling import services, tasks
 from labeling.models import Article, FilterVersion, LabelingItem, LabelingRun
 from labeling.oracles import registry
-from labeling.packages import FilterPackage
+from labeling.rubrics.packages import FilterPackage
 from scripts.bench.texts import RUBRIC, text_of
 
 PATIENCE = 120.0

@@ -6,7 +6,7 @@ from typing import Any
 
 from labeling.oracles import registry
 from labeling.oracles.base import Oracle, Question
-from labeling.prompts import Rubric, prompt_for
+from labeling.prompting.prompts import Rubric, prompt_for
 from tests.fakes.vendor import KEY, FakeVendor
 
 KEYS = ("good", "bad")

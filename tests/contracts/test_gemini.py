@@ -11,7 +11,7 @@ from labeling.oracles import registry
 from labeling.oracles.base import OracleError, Reply, Tokens
 from labeling.oracles.gemini import ordered
 from labeling.oracles.prices import Prices
-from labeling.prompts import repair
+from labeling.prompting.prompts import repair
 from tests.contracts.oracles import PROMPT, ask, call, make, question, run
 from tests.fakes.plain_server import PlainServer, Said
 from tests.fakes.vendor import FakeVendor

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from labeling.oracles.base import Oracle, OracleError, Question, Reply, usd
-from labeling.prompts import read
+from labeling.prompting.prompts import read
 from tests.contracts.oracles import KEYS, PAID, PROMPT, make, question
 from tests.fakes.vendor import FakeVendor, score
 

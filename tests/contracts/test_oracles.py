@@ -10,7 +10,7 @@ import pytest
 
 from labeling.oracles import registry
 from labeling.oracles.base import Oracle, OracleError, Reply, usd
-from labeling.prompts import read, repair
+from labeling.prompting.prompts import read, repair
 from tests.contracts.oracles import KEYS, PAID, PROMPT, ask, make, question, run
 from tests.fakes.vendor import FakeVendor
 

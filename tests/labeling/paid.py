@@ -10,8 +10,8 @@ from django.utils import timezone
 from distillery_site.common.runs import RunState
 from labeling import services
 from labeling.models import FilterVersion, LabelingItem, LabelingRun, OracleCall, OracleLabel
-from labeling.outcomes import rubric_of
-from labeling.prompts import prompt_for
+from labeling.prompting.prompts import prompt_for
+from labeling.running.outcomes import rubric_of
 from tests.labeling import world
 
 GOOD = '{"evidence": [], "reasoning": "Because.", "scores": {"good": 7, "bad": 2}}'

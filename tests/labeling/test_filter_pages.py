@@ -7,7 +7,7 @@ from django.test import Client
 
 from labeling import services
 from labeling.demo import recordings
-from labeling.packages import load_package
+from labeling.rubrics.packages import load_package
 from tests.labeling import world
 
 

@@ -16,7 +16,7 @@ def loaded(modules: str, heavy: tuple[str, ...]) -> tuple[str, str]:
 
 
 def test_labelling_services_load_nothing_heavy():
-    assert loaded("labeling.services, labeling.tasks, labeling.engage", (*SDKS, "httpx2", "numpy")) == ("[]", "")
+    assert loaded("labeling.services, labeling.tasks, labeling.running.engage", (*SDKS, "httpx2", "numpy")) == ("[]", "")
 
 
 @pytest.mark.parametrize("process", ["distillery_site.urls", "distillery_site.celery, distillery_site.tasks, labeling.tasks"])

@@ -8,7 +8,8 @@ from distillery_site.common.errors import BadInput
 from distillery_site.common.models import AuditEntry
 from labeling import services
 from labeling.models import Article, FilterVersion, Oracle, Review, ReviewTask
-from tests.labeling import judges, world
+from tests.labeling import world
+from tests.labeling.comparing import judges
 
 Reason = ReviewTask.Reason
 

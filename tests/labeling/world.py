@@ -7,7 +7,7 @@ from django.conf import settings
 
 from labeling import services
 from labeling.models import Article, FilterVersion
-from labeling.packages import FilterPackage
+from labeling.rubrics.packages import FilterPackage
 
 TINY: dict[str, Any] = {
     "slug": "tiny",

@@ -14,8 +14,8 @@ from distillery_site.attention import concerns
 from distillery_site.common.runs import RunState
 from labeling import services
 from labeling.models import FilterVersion, LabelingRun, Purse
-from labeling.settling import month_of, purse_of
-from labeling.standing import Standing
+from labeling.running.settling import month_of, purse_of
+from labeling.watching.standing import Standing
 from tests.labeling import paid, world
 
 pytestmark = pytest.mark.django_db

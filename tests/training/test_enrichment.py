@@ -11,10 +11,11 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from distillery_site.common.errors import BadInput, Permanent
-from labeling import sampled, services
-from labeling.measuring import prompt_hash_of, prompt_of
+from labeling import services
 from labeling.models import Article, LabelingItem, LabelingRun, Policy
-from labeling.pilots import Report
+from labeling.planning import sampled
+from labeling.planning.measuring import prompt_hash_of, prompt_of
+from labeling.planning.pilots import Report
 from tests.fakes.vendor import KEY, FakeVendor
 from tests.training import world
 from training import enrichment

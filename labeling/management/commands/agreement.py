@@ -9,12 +9,12 @@ from distillery_site.common.errors import BadInput
 from distillery_site.common.statistics import Interval
 from distillery_site.common.svg import finite
 from labeling import lookup
-from labeling.agreement import Again, Against, Between, Repeat
-from labeling.disagreements import between_readings
+from labeling.comparing.agreement import Again, Against, Between, Repeat
+from labeling.comparing.disagreements import between_readings
+from labeling.comparing.readings import sources
+from labeling.comparing.trust import Trust
 from labeling.models import FilterVersion
-from labeling.readings import sources
 from labeling.services import send_disagreements
-from labeling.trust import Trust
 
 
 class Command(Answering):

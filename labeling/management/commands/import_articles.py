@@ -9,7 +9,7 @@ from tqdm import tqdm
 from distillery_site.common.commands import Answering
 from distillery_site.common.errors import BadInput
 from labeling import lookup
-from labeling.article_files import read_rows
+from labeling.articles.article_files import read_rows
 from labeling.services import ImportReport, get_oracle, import_articles, import_external_labels
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from distillery_site.common.commands import Answering
-from labeling.packages import load_package
+from labeling.rubrics.packages import load_package
 from labeling.services import import_package
 
 

@@ -17,8 +17,8 @@ from tqdm import tqdm
 
 from distillery_site.common.commands import Answering
 from distillery_site.common.errors import BadInput
-from labeling.article_files import BadRow, read_rows
-from labeling.intake import Rejected, article_from
+from labeling.articles.article_files import BadRow, read_rows
+from labeling.articles.intake import Rejected, article_from
 from labeling.models import Article, Filter
 from scoring import services
 from scoring.engine.base import Engine, Overloaded

@@ -2,8 +2,8 @@
 
 from argparse import ArgumentParser, Namespace
 
-from labeling.label_command import LabelCommand
 from labeling.models import LabelingRun
+from labeling.planning.label_command import LabelCommand
 from training import enrichment
 
 

@@ -1,0 +1,28 @@
+"""The tables of labelling, by subject."""
+
+from labeling.models.articles import Article, PrefilterVerdict
+from labeling.models.filters import DEFAULT_VIEW, Filter, FilterVersion, Policy, default_view
+from labeling.models.labels import OracleLabel, OracleLabelQuerySet
+from labeling.models.reviews import Review, ReviewTask
+from labeling.models.runs import LabelingBatch, LabelingItem, LabelingRun, LabelingShard, Oracle, OracleCall, Purse
+
+__all__ = [
+    "Article",
+    "DEFAULT_VIEW",
+    "default_view",
+    "Filter",
+    "FilterVersion",
+    "LabelingBatch",
+    "LabelingItem",
+    "LabelingRun",
+    "LabelingShard",
+    "Oracle",
+    "OracleCall",
+    "OracleLabel",
+    "OracleLabelQuerySet",
+    "Policy",
+    "PrefilterVerdict",
+    "Purse",
+    "Review",
+    "ReviewTask",
+]
