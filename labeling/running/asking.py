@@ -36,6 +36,7 @@ BEAT_SECONDS = 2.0
 TICK_SECONDS = 0.2
 REST_SECONDS = 5.0  # a longer wait frees the worker
 SCOUTS, RAMP_SECONDS = 8, 0.5  # out at once before it is known that the provider is there; doubled so often
+CONFIRMED = 3  # refusals in a row that mean everyone
 OUTAGE_FAILURES, OUTAGE_SECONDS = 8, 10.0  # so many in a row, with no answer for so long
 DATABASE_PATIENCE = 120.0
 BATCH = 500
@@ -192,8 +193,9 @@ class Asking:
             pace = min(base.BACKOFF_SECONDS * self.failures / SCOUTS, REST_SECONDS)
             self.idle_until = time.monotonic() + pace
         self.patience = max(self.patience, answer.retry_after or 0.0)
-        if answer.kind == "rate":  # a long wait is believed when others confirm it
-            self.gate.slow_down(min(answer.retry_after or 1.0, REST_SECONDS))
+        if answer.kind == "rate":  # slower for one; a wait for all when others confirm it
+            confirmed = self.failures >= CONFIRMED
+            self.gate.slow_down(min(answer.retry_after or 1.0, REST_SECONDS) if confirmed else 0.0)
         if self.failures >= OUTAGE_FAILURES and time.monotonic() - self.last_answer > OUTAGE_SECONDS:
             self.stop = self.stop or OracleError(answer.kind, str(answer), retry_after=self.patience)
 

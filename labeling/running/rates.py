@@ -22,7 +22,7 @@ UNKNOWN = 300.0  # requests a minute to begin with where nobody told a limit
 HEADROOM = 0.99  # of the limit: clocks differ
 BURST_SECONDS = 0.75  # what may be asked at once after a pause
 SLOWEST = 0.1  # of the limit, however often the provider asks for patience
-FALL, CLIMB = 0.8, 0.02  # at a request for patience, at most once a second; each second without one
+FALL, CLIMB = 0.9, 0.03  # at a request for patience, at most once a second; each second without one
 GROWTH = 1.02  # a second, of a limit nobody told, while it is used up
 KEEP_SECONDS = 3600
 
