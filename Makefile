@@ -23,7 +23,7 @@ bench-label: .venv/.ready ## measure labelling against a fake vendor; BENCH_ARGS
 lint: .venv/.tests ## ruff, djlint, mypy and the import contracts
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
-	@.venv/bin/djlint --quiet --check --lint templates
+	@.venv/bin/djlint --quiet --lint templates
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 
