@@ -33,7 +33,7 @@ from labeling.running.spool import Spool, done
 log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 2.0
-TICK_SECONDS = 0.2
+TICK_SECONDS = 0.3
 REST_SECONDS = 5.0  # a longer wait frees the worker
 SCOUTS, RAMP_SECONDS = 8, 0.5  # out at once before it is known that the provider is there; doubled so often
 CONFIRMED = 3  # refusals in a row that mean everyone
