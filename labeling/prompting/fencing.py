@@ -127,7 +127,7 @@ class Folded:
         """Where in the text the character at `at` of `plain` comes from."""
         number = bisect_right(self._ends, at)
         unit, end = self.units[number], self._ends[number]
-        if _is_run(unit[0]):
+        if _is_run(unit.string[unit.start()]):  # one sign tells, and a run may be the whole text
             return unit.end() - (end - at), unit.end() - (end - at) + 1
         return unit.span()
 

@@ -7,6 +7,7 @@ from typing import Any
 from labeling.oracles import registry
 from labeling.oracles.base import Oracle, Question
 from labeling.prompting.prompts import Rubric, prompt_for
+from tests import coroutines
 from tests.fakes.vendor import KEY, FakeVendor
 
 KEYS = ("good", "bad")
@@ -43,7 +44,7 @@ def run(oracle: Oracle, *calls: Any) -> list[Any]:
         finally:
             await oracle.aclose()
 
-    return asyncio.run(all_of_them())
+    return coroutines.run(all_of_them())
 
 
 def call(oracle: Oracle, method: str, *args: Any) -> Any:

@@ -11,6 +11,7 @@ import pytest
 
 from labeling.oracles.base import Oracle, OracleError, Question, Reply, usd
 from labeling.prompting.prompts import read
+from tests import coroutines
 from tests.contracts.oracles import KEYS, PAID, PROMPT, make, question
 from tests.fakes.vendor import FakeVendor, score
 
@@ -35,7 +36,7 @@ def run(engaged: Callable[[], Oracle], work: Callable[[Oracle], Awaitable[Any]])
         async with _open(engaged) as oracle:
             return await work(oracle)
 
-    return asyncio.run(with_oracle())
+    return coroutines.run(with_oracle())
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ import httpx2
 import pytest
 
 from labeling.oracles.pool import LANE, Lanes, lines
+from tests import coroutines
 from tests.fakes.plain_server import PlainServer, Said
 
 KEY = {"x-goog-api-key": "secret"}
@@ -20,7 +21,7 @@ def fetch(url: str, method: str = "GET", times: int = 1) -> list[httpx2.Response
         finally:
             await client.aclose()
 
-    return asyncio.run(both())
+    return coroutines.run(both())
 
 
 def split(*pieces: bytes) -> list[bytes]:
@@ -31,7 +32,7 @@ def split(*pieces: bytes) -> list[bytes]:
     async def all_of_it() -> list[bytes]:
         return [line async for line in lines(stream())]
 
-    return asyncio.run(all_of_it())
+    return coroutines.run(all_of_it())
 
 
 def test_it_asks_many_at_once():

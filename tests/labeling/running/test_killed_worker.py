@@ -89,8 +89,8 @@ def test_a_reply_that_had_come_before_the_worker_died_is_not_asked_for_again(
         services.run_labeling(run_id=run.pk)
     monkeypatch.undo()
     shard = run.shards.get()
-    (spool,) = [path for path in (Path(site.VAR) / "spool" / str(shard.pk)).glob("*.jsonl") if path.stat().st_size]
-    kept = len(spool.read_text().splitlines())
+    spool = Path(site.VAR) / "spool" / str(shard.pk)
+    kept = sum(len(path.read_text().splitlines()) for path in spool.glob("*.jsonl"))
     LabelingShard.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     services.run_labeling(run_id=run.pk)
     run.refresh_from_db()
