@@ -7,6 +7,7 @@ that nobody wrote a phrase for, about half are found; what protects a score is t
 import base64
 import binascii
 import re
+import string
 from collections.abc import Iterator
 from itertools import chain, islice
 
@@ -24,7 +25,7 @@ from labeling.prompting.phrases import (
     Phrase,
 )
 
-WORD = re.compile(r"[\w']+")
+APART = {ord(sign): " " for sign in string.punctuation + "–—…“”‘’«»¿¡、。，：；！？（）「」『』" if sign not in "'_"}
 SPACED = re.compile(r"(?:[ ._*-]\w){8,}(?!\w)")
 CODED = re.compile(r"[A-Za-z0-9+/]{24,4000}={0,2}")
 MAX_CODED = 20
@@ -58,7 +59,7 @@ def _in(text: str) -> Iterator[str]:
 
 
 def _said(told: str) -> Iterator[str]:
-    words = set(WORD.findall(told))
+    words = set(told.translate(APART).split())
     for finding, phrase in dict.fromkeys(chain.from_iterable(STARTS[word] for word in STARTS.keys() & words)):
         if phrase.is_in(told, words):
             yield finding

@@ -4,6 +4,7 @@ The run's own state is what people decide and see. A shard at work looks at it w
 the last shard that is through with its part closes the run.
 """
 
+import gc
 import logging
 from datetime import timedelta
 from typing import Any
@@ -49,6 +50,7 @@ def work_shard(*, shard_id: int) -> None:
         asking.replay(run, shard, spool)
         budget.book_lost(run, shard)
         oracle = engage(run.oracle, run.version)
+        gc.freeze()  # the client's thousands of classes stay for good: no collection need look at them
         work = batching.Batching if run.mode == LabelingRun.Mode.BATCH else asking.Asking
         work(shard, run, oracle, _gate(run), spool).work()
     except LeaseLost as error:
