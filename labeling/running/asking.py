@@ -157,12 +157,14 @@ class Asking:
             raise budget.Paused(f"{row} is {row.get_state_display()}.")
         self._free_forgotten()
 
-    def _free_forgotten(self) -> None:
-        """A database that died after it had written calls down, before it could say so, left some that were never sent."""
-        known = {*self.out, *(ask.key for ask, _ in self.came)}
+    def _free_forgotten(self) -> int:
+        """A database that died after it had done what was asked, before it could say so, left articles that nobody asks."""
+        known = [*self.out.values(), *(ask for ask, _ in self.came)]
         out = self.run.calls.filter(shard=self.shard, state="out", batch=None).values_list("key", flat=True)
-        if forgotten := set(out) - known:
+        if forgotten := set(out) - {ask.key for ask in known}:
             budget.release_unsent(self.run, forgotten)
+        held = self.run.items.filter(shard=self.shard, state=Item.WAITING)
+        return len(forgotten) + held.exclude(pk__in=[ask.item_id for ask in known]).update(shard=None)
 
     # What came
 
@@ -243,7 +245,7 @@ class Asking:
     def _any_due(self) -> bool:
         """Whether anything could be taken now; if not, how long until it can, or that nothing is left."""
         now, self.finished = timezone.now(), False
-        if self._waiting().filter(due(now)).exists():
+        if self._waiting().filter(due(now)).exists() or (not self.out and self._free_forgotten()):
             return True
         soonest: datetime | None = self._waiting().aggregate(soonest=Min("not_before"))["soonest"]
         if soonest is not None:

@@ -11,13 +11,14 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from distillery_site.common.errors import Cancelled, LeaseLost, Permanent, Transient
 from distillery_site.common.runs import FINAL, MAX_ATTEMPTS, RunState
 from labeling import figures
-from labeling.models import LabelingRun, LabelingShard
+from labeling.models import LabelingItem, LabelingRun, LabelingShard
 from labeling.oracles import base, registry
 from labeling.running import asking, batching, budget
 from labeling.running.engage import engage
@@ -26,6 +27,7 @@ from labeling.running.spool import Spool
 
 log = logging.getLogger(__name__)
 
+DIRECT = LabelingRun.Mode.DIRECT
 ARTICLES_A_SHARD = 2_000
 MOST_SHARDS = 8
 PATIENCE_SECONDS, LONGEST_PATIENCE = 30.0, 900.0
@@ -128,6 +130,8 @@ def _queue(shard: LabelingShard, why: str, seconds: float) -> None:
 @transaction.atomic
 def _rest(shard: LabelingShard, why: str, seconds: float) -> None:
     run = _lock_run(shard)
+    if run.items.filter(asking.due(timezone.now()), state=LabelingItem.State.WAITING, shard=None).exists() and run.mode == DIRECT:
+        why, seconds = "", min(seconds, asking.REST_SECONDS)  # something came back after this shard had looked
     _queue(shard, why, seconds)
     _show_wait(run, why, seconds)
 
@@ -179,6 +183,11 @@ def _stop_run(shard: LabelingShard, state: RunState, why: str) -> None:
 def _finish(shard: LabelingShard) -> None:
     """This shard's part is done; the last one to say so closes the run."""
     run = _lock_run(shard)
+    free = run.items.filter(Q(shard=None) | Q(shard=shard), state=LabelingItem.State.WAITING)
+    if free.exists():  # given back by another shard after this one had looked
+        free.update(shard=None)
+        _queue(shard, "", 0.0)
+        return
     shard.finish()
     if not run.shards.exclude(state__in=FINAL).exists() and run.state not in FINAL:
         _close_run(run, RunState.DONE, "")

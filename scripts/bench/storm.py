@@ -77,7 +77,8 @@ class Weather:
         now = timezone.now()
         waiting = LabelingItem.objects.filter(run=self.run, state="waiting")
         soon = waiting.exclude(not_before__gt=now + timedelta(minutes=5))
-        if world.patiently(lambda: soon.exists() or not waiting.exists()):
+        resting = LabelingShard.objects.filter(run=self.run, state="queued", not_before__gt=now + timedelta(minutes=5))
+        if world.patiently(lambda: (soon.exists() and not resting.exists()) or not waiting.exists()):
             return
         self.forwarded += world.patiently(lambda: waiting.update(not_before=now))
         world.patiently(lambda: LabelingShard.objects.filter(run=self.run, state="queued").update(not_before=now))

@@ -6,13 +6,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from distillery_site.common.errors import BadInput
 from labeling import figures, services
 from labeling.models import Article, FilterVersion, LabelingItem, LabelingRun, LabelingShard, OracleCall, OracleLabel
 from labeling.oracles import base
-from labeling.running import asking
+from labeling.running import asking, shards
 from tests.fakes.vendor import KEY, FakeVendor, score
 from tests.labeling import world
 
@@ -347,3 +348,30 @@ def after(answers: int, monkeypatch: pytest.MonkeyPatch, act: Callable[[], Any])
         return done
 
     monkeypatch.setattr(asking, "settle", settle_and_act)
+
+
+def test_articles_that_were_taken_and_never_asked_about_are_asked_in_the_end(
+    version: FilterVersion, server: FakeVendor, monkeypatch: pytest.MonkeyPatch
+):
+    ask, died = asking.Answers.asks, []
+
+    def asks_after_the_database_died(self: Any, items: Any, oracle: Any) -> Any:
+        if len(items) == 1 and not died:
+            died.append(items)
+            raise OperationalError("the server closed the connection unexpectedly")
+        return ask(self, items, oracle)
+
+    run = start(version, asking.SCOUTS + 1)
+    monkeypatch.setattr(asking.Answers, "asks", asks_after_the_database_died)
+    monkeypatch.setattr(asking.connection, "close", lambda: None)  # it is the test's own
+    assert work(run) == figures.RunCounts(labelled=asking.SCOUTS + 1) and died
+
+
+def test_a_shard_that_is_through_stays_while_another_gives_articles_back(version: FilterVersion, server: FakeVendor):
+    run = start(version, 3)
+    LabelingRun.objects.filter(pk=run.pk).update(state="running")
+    shard = LabelingShard.objects.claim(run.shards.get().pk)
+    shards._finish(shard)
+    run.refresh_from_db()
+    assert (run.state, run.shards.get().state) == ("running", "queued")
+    assert work(run).labelled == 3 and run.state == "done"
