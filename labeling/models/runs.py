@@ -7,7 +7,7 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from distillery_site.common.runs import FINAL, Money, Run, RunState
+from distillery_site.common.runs import FINAL, Money, Run, RunQuerySet, RunState
 from distillery_site.common.text import canonical_hash
 from labeling.models.articles import Article
 from labeling.models.filters import FilterVersion
@@ -111,11 +111,19 @@ class LabelingRun(Run):
         self.refresh_from_db()
 
 
+class LabelingShardQuerySet(RunQuerySet):
+    def dead(self) -> Self:
+        """At work by their own account, but nobody keeps them."""
+        return self.filter(state=RunState.RUNNING, lease_until__lt=timezone.now())
+
+
 class LabelingShard(Run):
     """One worker's part in a labelling run: the lease. It takes whatever articles of the run nobody else has."""
 
     run = models.ForeignKey(LabelingRun, models.CASCADE, related_name="shards")
     number = models.PositiveSmallIntegerField(default=1)
+
+    objects = LabelingShardQuerySet.as_manager()
 
     class Meta(Run.Meta):
         constraints = [*Run.Meta.constraints, models.UniqueConstraint(name="shard_once", fields=["run", "number"])]

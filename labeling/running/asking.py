@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from asgiref.sync import async_to_sync, sync_to_async
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Min, Q, QuerySet
 from django.utils import timezone
@@ -38,6 +39,7 @@ REST_SECONDS = 5.0  # a longer wait frees the worker
 SCOUTS, RAMP_SECONDS = 8, 0.5  # out at once before it is known that the provider is there; doubled so often
 CONFIRMED = 3  # refusals in a row that mean everyone
 OUTAGE_FAILURES, OUTAGE_SECONDS = 8, 10.0  # so many in a row, with no answer for so long
+TURN_SECONDS = 300.0  # then another run that waits for a worker is let in
 DATABASE_PATIENCE = 120.0
 BATCH = 500
 LIKELY_OUTPUT = 500.0  # tokens, until the first answers tell
@@ -156,6 +158,11 @@ class Asking:
         if row.state != RunState.RUNNING:
             raise budget.Paused(f"{row} is {row.get_state_display()}.")
         self._free_forgotten()
+        for dead in self.run.shards.dead().exclude(pk=self.shard.pk).values_list("pk", flat=True):
+            adopt(self.run, dead)
+        others = LabelingShard.objects.due().exclude(run=self.run)
+        if time.monotonic() - self.began > TURN_SECONDS and others.exists():
+            raise Rest("Another run has its turn.", 0.0)
 
     def _free_forgotten(self) -> int:
         """A database that died after it had done what was asked, before it could say so, left articles that nobody asks."""
@@ -337,6 +344,24 @@ def of_row(row: dict[str, Any]) -> Answer:
     kind = "reply" if "reply" in row else "error"
     fields = {**row[kind], "cost_usd": Decimal(row[kind]["cost_usd"]), "tokens": Tokens(**row[kind]["tokens"])}
     return Reply(**fields) if kind == "reply" else OracleError(**fields)
+
+
+def spool_of(shard: LabelingShard) -> Spool:
+    return Spool(settings.VAR / "spool" / str(shard.pk))
+
+
+def recover(run: LabelingRun, shard: LabelingShard, spool: Spool) -> None:
+    """Put in order what an earlier worker left of a shard that was just claimed."""
+    replay(run, shard, spool)
+    budget.book_lost(run, shard)
+
+
+def adopt(run: LabelingRun, pk: int) -> None:
+    """Close a shard of this run whose worker died: its articles are anybody's, and its money is free again."""
+    shard = LabelingShard.objects.claim(pk)
+    if shard is not None:
+        recover(run, shard, spool_of(shard))
+        shard.finish()
 
 
 def replay(run: LabelingRun, shard: LabelingShard, spool: Spool) -> int:

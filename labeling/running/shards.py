@@ -9,7 +9,6 @@ import logging
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Coalesce
@@ -23,7 +22,6 @@ from labeling.oracles import base, registry
 from labeling.running import asking, batching, budget
 from labeling.running.engage import engage
 from labeling.running.rates import Gate, Open, gate_for
-from labeling.running.spool import Spool
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +45,9 @@ def work_shard(*, shard_id: int) -> None:
     run = _begin(shard)
     if run is None:
         return None
-    spool = Spool(settings.VAR / "spool" / str(shard.pk))
+    spool = asking.spool_of(shard)
     try:
-        asking.replay(run, shard, spool)
-        budget.book_lost(run, shard)
+        asking.recover(run, shard, spool)
         oracle = engage(run.oracle, run.version)
         gc.freeze()  # the client's thousands of classes stay for good: no collection need look at them
         work = batching.Batching if run.mode == LabelingRun.Mode.BATCH else asking.Asking

@@ -13,7 +13,7 @@ from distillery_site.common.errors import BadInput
 from labeling import figures, services
 from labeling.models import Article, FilterVersion, LabelingItem, LabelingRun, LabelingShard, OracleCall, OracleLabel
 from labeling.oracles import base
-from labeling.running import asking, shards
+from labeling.running import asking, budget, shards
 from tests.fakes.vendor import KEY, FakeVendor, score
 from tests.labeling import world
 
@@ -375,3 +375,30 @@ def test_a_shard_that_is_through_stays_while_another_gives_articles_back(version
     run.refresh_from_db()
     assert (run.state, run.shards.get().state) == ("running", "queued")
     assert work(run).labelled == 3 and run.state == "done"
+
+
+def test_what_a_dead_shard_left_is_put_in_order_by_one_at_work(
+    version: FilterVersion, server: FakeVendor, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(shards, "ARTICLES_A_SHARD", 3)
+    run = start(version, 6)
+    LabelingRun.objects.filter(pk=run.pk).update(state="running")
+    dead = LabelingShard.objects.claim(run.shards.first().pk)
+    item = run.items.first()
+    call = OracleCall(key="gone", run=run, item=item, shard=dead, request_hash="gone", reserved_usd=Decimal("0.01"))
+    assert budget.reserve(run, dead, [call])[0] == [call]
+    run.items.filter(pk=item.pk).update(shard=dead)
+    LabelingShard.objects.filter(pk=dead.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    shards.work_shard(shard_id=run.shards.last().pk)
+    run.refresh_from_db()
+    assert (run.state, run.lost_usd, run.reserved_usd) == ("done", Decimal("0.01"), 0)
+    assert figures.run_counts(run) == figures.RunCounts(labelled=6)
+
+
+def test_a_long_run_lets_another_one_in(version: FilterVersion, server: FakeVendor, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(asking, "TURN_SECONDS", 0.0)
+    first, second = start(version, 20), start(version, 20, reading=2)
+    shards.work_shard(shard_id=first.shards.get().pk)
+    assert first.shards.get().state == "queued" and figures.run_counts(first).labelled == 0
+    monkeypatch.setattr(asking, "TURN_SECONDS", 300.0)
+    assert work(second).labelled == 20 and work(first).labelled == 20
