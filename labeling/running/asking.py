@@ -303,9 +303,17 @@ class Asking:
         held = [ask for ask in asks if ask.key in keys]
         if back := [ask.item_id for ask in asks if ask.key not in keys]:
             self._put_back(back, None if cap else timezone.now() + timedelta(seconds=REST_SECONDS))
-        if cap is not None and not held:
-            self._at_cap(cap, min(call.reserved_usd for call in calls))
+        if cap is not None:
+            self._near_cap(cap, min(call.reserved_usd for call in calls), len(held))
         return held
+
+    def _near_cap(self, cap: budget.Cap, need: Decimal, held: int) -> None:
+        """The last cents would be spent a call at a time, for minutes: a run that had room for many stops before."""
+        few = min(SCOUTS, int((cap.limit or need) / need / 10))
+        if self.answered and len(self.out) + held < few:
+            self.stop = self.stop or budget.OverBudget(cap.sentence(need))
+        elif not held:
+            self._at_cap(cap, need)
 
     def _put_back(self, items: list[int], not_before: datetime | None) -> None:
         """Without money now, or somebody else asks the very same at this moment."""

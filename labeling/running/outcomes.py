@@ -14,6 +14,7 @@ from typing import Any
 from django.utils import timezone
 
 from labeling.models import Article, FilterVersion, LabelingItem, LabelingRun, OracleCall, OracleLabel
+from labeling.oracles import base
 from labeling.oracles.base import Oracle, OracleError, Question, Reply, next_step, usd
 from labeling.prompting.prompts import Parsed, Rubric, prompt_for, read, repair, suspicions
 from labeling.running.settling import Call, Item, Outcome
@@ -125,6 +126,8 @@ class Answers:
         as_it_was = {"attempts": ask.attempts, "room": ask.room, "repair": ask.repair}
         if error.pauses_run:
             return as_it_was
+        if error.kind == "network" and not error.lost:  # it never left: no article's fault, however often
+            return {**as_it_was, "not_before": timezone.now() + timedelta(seconds=2 * base.BACKOFF_SECONDS)}
         attempts = ask.attempts + 1
         step = next_step(error, attempts=attempts, room=ask.room, repair=ask.repair)
         if step.wait is None:
