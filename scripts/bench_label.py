@@ -18,6 +18,8 @@ In the storm, a wait of an hour that the provider asked for is over as soon as n
 
 import argparse
 import json
+import signal
+import sys
 from typing import Any
 
 from scripts.bench.site import site
@@ -34,6 +36,7 @@ SUMS = {"billed_twice", "ledger_difference_usd", "unfinished"}  # over the parts
 
 def main() -> None:
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is put away
     found: dict[str, Any] = dict.fromkeys(FIGURES)
     with vendor() as server:
         limits = {"ORACLE_LIMITS": f"anthropic/claude-haiku-5-5={options.limit}", "ORACLE_CONCURRENCY": "400"}

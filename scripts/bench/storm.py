@@ -5,6 +5,7 @@ from argparse import Namespace
 from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.utils import timezone
@@ -46,7 +47,7 @@ class Weather:
         self._kill_next()
         if self.run.state == "paused":
             self._go_on()
-        elif self.run.state in ("queued", "running"):
+        elif self.run.state == "queued":
             self._fast_forward()
         tell(f"storm: {self.run.progress_done} of {self.run.progress_total}, {self.run.state} {self.run.error}")
 
@@ -73,16 +74,17 @@ class Weather:
         world.resume(self.run, self.cap if capped else None)
 
     def _fast_forward(self) -> None:
-        """The provider asked for an hour: once nothing else is left, the hour is over."""
+        """The provider asked for an hour: once all shards rest, because nothing else is left, the hour is over."""
         now = timezone.now()
-        waiting = LabelingItem.objects.filter(run=self.run, state="waiting")
-        soon = waiting.exclude(not_before__gt=now + timedelta(minutes=5))
-        resting = LabelingShard.objects.filter(run=self.run, state="queued", not_before__gt=now + timedelta(minutes=5))
-        if world.patiently(lambda: (soon.exists() and not resting.exists()) or not waiting.exists()):
+        if self.run.not_before is None or self.run.not_before < now + timedelta(minutes=5):
             return
-        self.forwarded += world.patiently(lambda: waiting.update(not_before=now))
-        world.patiently(lambda: LabelingShard.objects.filter(run=self.run, state="queued").update(not_before=now))
-        world.patiently(lambda: LabelingRun.objects.filter(pk=self.run.pk, state="queued").update(not_before=now))
+        rows = (
+            LabelingItem.objects.filter(run=self.run, state="waiting"),
+            LabelingShard.objects.filter(run=self.run, state="queued"),
+            LabelingRun.objects.filter(pk=self.run.pk, state="queued"),
+        )
+        changed = [world.patiently(partial(found.update, not_before=now)) for found in rows]
+        self.forwarded += changed[0]
 
 
 def storm(place: Site, vendor: Vendor, options: Namespace) -> dict[str, Any]:
