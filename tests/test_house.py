@@ -13,7 +13,7 @@ def test_imports_follow_the_one_arrow():
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_package_init_files_stay_empty():
+def test_package_init_files_stay_empty_but_for_tables_which_django_looks_for_there():
     apps = ("distillery_site", "labeling", "training", "scoring")
     full = [path for app in apps for path in (ROOT / app).rglob("__init__.py") if path.read_text().strip()]
-    assert full == []
+    assert [path for path in full if path.parent.name != "models"] == []
