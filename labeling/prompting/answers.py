@@ -17,6 +17,7 @@ from labeling.prompting.fencing import neutralise
 
 QUOTES = 3
 LOW, HIGH = 0, 10
+NUMBERS = (int, float)  # made once: a union would be built at every score
 UNJUDGED = -1  # stands for null where a schema may not have so many of them
 PARTS = ("evidence", "reasoning", "scores")
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -205,7 +206,7 @@ def _no_constant(name: str) -> None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, NUMBERS) and not isinstance(value, bool)
 
 
 def _name(value: Any) -> str:
