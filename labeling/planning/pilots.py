@@ -224,5 +224,5 @@ def _about_answers(report: Report) -> Iterator[str]:
         yield f"{counts.failed:,} of {said:,} articles failed, most as {report.problems[0].error_class}."
     if report.quotes and report.quotes_not_found / report.quotes >= OFTEN:
         yield f"{report.quotes_not_found:,} of {report.quotes:,} quotes don't stand in their article: the oracle makes some up."
-    if suspicious := [f"{count:,} {flag}" for flag, count in report.flags if flag.startswith(SPEAKS)]:
+    if suspicious := [f"{count:,} {flag.removeprefix(SPEAKS)}" for flag, count in report.flags if flag.startswith(SPEAKS)]:
         yield f"Articles that speak to the oracle instead of their readers: {', '.join(suspicious)}. Look at their labels."

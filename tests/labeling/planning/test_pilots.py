@@ -152,8 +152,10 @@ def test_quotes_that_are_made_up_are_counted_and_warned_of(version: FilterVersio
 
 def test_articles_that_speak_to_the_oracle_are_warned_of(version: FilterVersion):
     run = finished(version, uneven(20))
-    OracleLabel.objects.filter(pk=OracleLabel.objects.first().pk).update(flags=["asks for a score"])
-    assert any("1 asks for a score. Look at their labels." in sentence for sentence in Report(run).warnings)
+    OracleLabel.objects.filter(pk=OracleLabel.objects.first().pk).update(flags=["the article asks for a score"])
+    OracleLabel.objects.filter(pk=OracleLabel.objects.last().pk).update(flags=["repaired"])
+    told = [sentence for sentence in Report(run).warnings if "speak to the oracle" in sentence]
+    assert len(told) == 1 and "1 asks for a score. Look at their labels." in told[0]
 
 
 def test_stored_answers_count_as_much_as_new_ones(version: FilterVersion):
