@@ -7,10 +7,10 @@ retry policy.
 
 import random
 from collections.abc import AsyncIterator, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_UP, Decimal
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 from distillery_site.common.errors import DistilleryError
 
@@ -18,7 +18,6 @@ ZERO = Decimal(0)
 UNIT = Decimal("1e-10")  # one token of the cheapest model; the unit that is stored
 
 # What each kind of failure means for the one who asked.
-ABOUT_ARTICLE = frozenset({"absent", "refusal", "invalid", "truncated", "context"})
 PAUSES_RUN = frozenset({"auth", "payment", "request"})
 PROVIDERS_OWN = frozenset({"rate", "server", "network", "expired"})
 NO_MODEL = "model"  # category of a refused request that names a model the provider doesn't have
@@ -72,9 +71,6 @@ class Question:
     turns: tuple[str, ...] = ()
     reading: int = 1
     room: int = 0
-
-    def with_key(self, key: str) -> Self:
-        return replace(self, key=key)
 
     @property
     def size(self) -> int:
