@@ -96,7 +96,14 @@ class DatasetItem(models.Model):
 class TrainingRun(Run):
     """One student learns from one data set, in a child process whose events become these rows."""
 
+    class Purpose(models.TextChoices):
+        TRAIN = "train", "training"
+        ESTIMATE = "estimate", "estimate"
+
     dataset = models.ForeignKey(Dataset, models.PROTECT, related_name="training_runs")
+    purpose = models.CharField(
+        max_length=8, choices=Purpose, default=Purpose.TRAIN, help_text="An estimate takes some steps and registers nothing."
+    )
     kind = models.CharField(max_length=8, choices=Kind)
     model_name = models.SlugField(max_length=80)
     preset = models.CharField(max_length=60, blank=True)
@@ -108,6 +115,7 @@ class TrainingRun(Run):
     eta_s = models.FloatField(null=True, blank=True)
     loss_curve = models.JSONField(default=list, help_text="[[step, loss], …]")
     notes = models.JSONField(default=list)
+    estimate = models.JSONField(default=dict, help_text="Memory, time and tokens, foretold from the first steps.")
     child_pid = models.PositiveIntegerField(null=True, blank=True)
 
     def __str__(self) -> str:
@@ -149,7 +157,15 @@ class ModelVersion(models.Model):
     number = models.PositiveIntegerField()
     kind = models.CharField(max_length=8, choices=Kind)
     run = models.OneToOneField(TrainingRun, models.PROTECT, null=True, blank=True, related_name="result")
-    dataset = models.ForeignKey(Dataset, models.PROTECT, related_name="model_versions")
+    dataset = models.ForeignKey(
+        Dataset,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="model_versions",
+        help_text="None for a student that learned elsewhere.",
+    )
+    origin = models.JSONField(default=dict, help_text="Where an imported student came from.")
     manifest_sha256 = models.CharField(max_length=64, unique=True)
     manifest = models.JSONField()
     val_mae = models.FloatField(null=True)
@@ -221,3 +237,38 @@ class Deployment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.filter}@{self.alias} → {self.model}"
+
+
+class Promotion(models.Model):
+    """One change of an alias, with the gates as they stood; the newest one's `before` is what a rollback brings back."""
+
+    filter = models.ForeignKey(Filter, models.PROTECT, related_name="promotions")
+    alias = models.CharField(max_length=10, choices=Deployment.Alias)
+    model = models.ForeignKey(ModelVersion, models.PROTECT, related_name="promotions")
+    before = models.ForeignKey(ModelVersion, models.PROTECT, null=True, blank=True, related_name="+")
+    gates = models.JSONField(default=list, help_text="[{gate, passed, sentence}, …] as shown to whoever decided.")
+    reason = models.CharField(max_length=500, blank=True, help_text="Why it was promoted although a gate was closed.")
+    at = models.DateTimeField(default=timezone.now)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [models.Index(name="promotion_newest", fields=["filter", "alias", "-id"])]  # rollback
+
+    def __str__(self) -> str:
+        return f"{self.filter}@{self.alias} → {self.model}"
+
+
+class LearningCurve(Run):
+    """How the validation error falls with the number of labels: students trained on parts of a data set, several seeds each."""
+
+    dataset = models.ForeignKey(Dataset, models.PROTECT, related_name="learning_curves")
+    kind = models.CharField(max_length=8, choices=Kind)
+    config = models.JSONField(default=dict, help_text="The student's options.")
+    shares = ArrayField(models.FloatField(), help_text="Of the training articles, such as 0.1.")
+    seeds = models.PositiveSmallIntegerField(default=3)
+    points = models.JSONField(default=list, help_text="[{share, articles, seed, mae, mae_by_output, seconds}, …]")
+    fit = models.JSONField(default=dict, help_text="The fitted power law by filter, with its bootstrap.")
+
+    def __str__(self) -> str:
+        return f"learning curve {self.pk}"
