@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from distillery_site.common.runs import Run, RunState
 from distillery_site.health import engine_answers
-from distillery_site.overview import KINDS
+from distillery_site.overview import KINDS, lasting
 from labeling.current import latest_policy
 from labeling.figures import prefilter_counts
 from labeling.models import Filter, LabelingRun, LabelingShard, ReviewTask
@@ -38,8 +38,9 @@ def concerns() -> list[Concern]:
 def _stopped() -> Iterator[Concern]:
     """Paused runs wait for a person; failed ones count until a newer run of the kind is done."""
     for kind, route in KINDS:
-        last_done = kind.objects.filter(state=RunState.DONE).order_by("-pk").values_list("pk", flat=True).first() or 0
-        paused, failed = kind.objects.filter(state=RunState.PAUSED), kind.objects.filter(state=RunState.FAILED, pk__gt=last_done)
+        rows = lasting(kind)
+        last_done = rows.filter(state=RunState.DONE).order_by("-pk").values_list("pk", flat=True).first() or 0
+        paused, failed = rows.filter(state=RunState.PAUSED), rows.filter(state=RunState.FAILED, pk__gt=last_done)
         for run in [*paused.newest()[:3], *failed.newest()[:3]]:
             yield Concern(f"{_named(run)} {run.get_state_display()}: {run.error}", reverse(route, args=[run.pk]), grave=True)
 

@@ -133,7 +133,7 @@ class Demo:
     def student(self, dataset: Dataset, kind: Kind) -> ModelVersion:
         """The trained and benchmarked student of this kind, from whatever stage it is in."""
         with self.stage(kind):
-            run = dataset.training_runs.filter(kind=kind).newest().first()
+            run = dataset.training_runs.trainings().filter(kind=kind).newest().first()
             if run is None:
                 config = self.plan.lora if kind == Kind.LORA else {}
                 preset = "minilm-demo" if kind == Kind.LORA else ""

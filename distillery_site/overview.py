@@ -8,7 +8,7 @@ from django.db.models import Count
 from django.urls import reverse
 
 from distillery_site import permissions
-from distillery_site.common.runs import Run, RunState
+from distillery_site.common.runs import Run, RunQuerySet, RunState
 from labeling.current import latest_policy
 from labeling.figures import label_totals, prefilter_counts
 from labeling.models import Article, Filter, FilterVersion, LabelingRun, Review, ReviewTask
@@ -69,8 +69,13 @@ class Card:
 
 def runs_now() -> list[Work]:
     """Everything queued or running, oldest first."""
-    found = [_work(run, reverse(route, args=[run.pk])) for kind, route in KINDS for run in kind.objects.filter(state__in=ACTIVE)]
+    found = [_work(run, reverse(route, args=[run.pk])) for kind, route in KINDS for run in lasting(kind).filter(state__in=ACTIVE)]
     return sorted(found, key=lambda work: work.run.created_at)
+
+
+def lasting(kind: type[Run]) -> RunQuerySet:
+    """The rows of a kind that leave something behind: estimates are a form's business."""
+    return TrainingRun.objects.trainings() if kind is TrainingRun else kind.objects.all()
 
 
 def _work(run: Run, url: str) -> Work:
@@ -161,7 +166,8 @@ def _dataset(version: FilterVersion | None) -> Station:
 
 
 def _student(version: FilterVersion | None) -> Station:
-    run = TrainingRun.objects.filter(dataset__filters__version=version, state__in=ACTIVE).order_by("-state", "pk").first()
+    trainings = TrainingRun.objects.trainings().filter(dataset__filters__version=version, state__in=ACTIVE)
+    run = trainings.order_by("-state", "pk").first()
     found = ModelVersion.objects.filter(outputs__version=version).distinct()
     newest = found.order_by("-pk").first()
     if run is not None:

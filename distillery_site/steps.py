@@ -114,7 +114,7 @@ def _training(version: FilterVersion) -> Step:
     slug = version.filter.slug
     commands = (f"python manage.py freeze first --filter {slug}", "python manage.py train first --student ridge")
     students = ModelVersion.objects.filter(outputs__version=version).distinct()
-    run = TrainingRun.objects.filter(dataset__filters__version=version, state__in=ACTIVE).first()
+    run = TrainingRun.objects.trainings().filter(dataset__filters__version=version, state__in=ACTIVE).first()
     if run is not None:
         url, what = reverse("training_run", args=[run.pk]), f"{run.model_name} is learning"
         return Step("Student", f"{students.count():,}", what, "busy", url, "", url, "training_run", commands)

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from distillery_site.common.runs import Run
+from distillery_site.common.runs import Run, RunQuerySet, RunState
 from labeling.models import Article, Filter, FilterVersion
 
 
@@ -93,6 +93,19 @@ class DatasetItem(models.Model):
         return f"{self.dataset}: article {self.article_id} ({self.split})"
 
 
+class TrainingRunQuerySet(RunQuerySet):
+    def trainings(self) -> Self:
+        """Without estimates, of which no student comes."""
+        return self.filter(purpose=TrainingRun.Purpose.TRAIN)
+
+    def estimates(self) -> Self:
+        return self.filter(purpose=TrainingRun.Purpose.ESTIMATE)
+
+    def ahead_of(self, run: "TrainingRun") -> Self:
+        """What is at work or was queued before a waiting run: one training at a time."""
+        return self.filter(Q(state=RunState.RUNNING) | Q(state=RunState.QUEUED, pk__lt=run.pk)).exclude(pk=run.pk).order_by("pk")
+
+
 class TrainingRun(Run):
     """One student learns from one data set, in a child process whose events become these rows."""
 
@@ -118,8 +131,14 @@ class TrainingRun(Run):
     estimate = models.JSONField(default=dict, help_text="Memory, time and tokens, foretold from the first steps.")
     child_pid = models.PositiveIntegerField(null=True, blank=True)
 
+    objects = TrainingRunQuerySet.as_manager()
+
     def __str__(self) -> str:
-        return f"training run {self.pk}"
+        return f"{'estimate' if self.is_estimate else 'training run'} {self.pk}"
+
+    @property
+    def is_estimate(self) -> bool:
+        return self.purpose == self.Purpose.ESTIMATE
 
 
 class TrainingEpoch(models.Model):
