@@ -28,6 +28,13 @@ class Interval:
     n: int
 
 
+@dataclass(frozen=True)
+class Change(Interval):
+    """A mean difference with its interval, and how easily chance alone would make one as large (two-sided)."""
+
+    p: float
+
+
 def pair(first: ArrayLike, second: ArrayLike) -> tuple[Floats, Floats]:
     """Both as flat arrays, rows with a NaN in either left out."""
     y = np.asarray(first, dtype=np.float64).ravel()
@@ -147,12 +154,62 @@ def bootstrap_mean(values: ArrayLike, *, seed: int = 0, draws: int = DRAWS, leve
 
 def bootstrap_each(values: Floats, *, seed: int = 0, draws: int = DRAWS, level: float = LEVEL) -> list[Interval]:
     """The mean of each column with its interval; the rows are resampled once for all of them."""
+    return [interval(mean, samples, n, level) for mean, samples, n in _resampled_each(values, seed, draws)]
+
+
+def bootstrap_changes(differences: Floats, *, seed: int = 0, draws: int = DRAWS, level: float = LEVEL) -> list[Change]:
+    """`bootstrap_each` of paired differences [n, columns], each with the p-value of "there is none"."""
+    each = _resampled_each(differences, seed, draws)
+    return [change(interval(mean, samples, n, level), samples) for mean, samples, n in each]
+
+
+def bootstrap_change(differences: Floats, *, seed: int = 0, draws: int = DRAWS, level: float = LEVEL) -> Change:
+    """The same for the mean over all columns."""
+    samples = resampled_means(differences, seed, draws)
+    return change(interval(mean_of_columns(differences), samples, known_rows(differences), level), samples)
+
+
+def change(found: Interval, samples: Floats) -> Change:
+    """An interval with the p-value of its resampled values."""
+    return Change(found.value, found.low, found.high, found.n, bootstrap_p(samples))
+
+
+def bootstrap_p(samples: Floats) -> float:
+    """Two-sided p-value that a resampled difference is really 0: twice the smaller share on either side of it.
+
+    Davison & Hinkley (1997), "Bootstrap Methods and their Application", chapter 4, with their +1 above and below, so
+    that it is never 0. It is under 1 − level where the percentile interval of that level leaves 0 out. NaN without samples.
+    """
+    samples = samples[~np.isnan(samples)]
+    if not samples.size:
+        return float("nan")
+    smaller = min(int(np.sum(samples <= 0)), int(np.sum(samples >= 0)))
+    return min(1.0, 2.0 * (1 + smaller) / (1 + samples.size))
+
+
+def holm(p_values: ArrayLike) -> Floats:
+    """[m] p-values adjusted for having looked m times, in the order given: Holm's step-down method.
+
+    Holm (1979), "A simple sequentially rejective multiple test procedure". The k-th smallest is multiplied by m − k + 1,
+    none may fall below a smaller one's, and none exceeds 1: calling significant what stays under α errs anywhere in the
+    family with a chance of at most α, however the tests hang together. NaN is no test: it stays NaN and isn't counted.
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    tested = np.flatnonzero(~np.isnan(p))
+    order = tested[np.argsort(p[tested], kind="stable")]
+    adjusted = p.copy()
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)))
+    return adjusted
+
+
+def _resampled_each(values: Floats, seed: int, draws: int) -> list[tuple[float, Floats, int]]:
+    """(mean, its resampled values, rows known) of each column; the rows are resampled once for all of them."""
     known = ~np.isnan(values)
     both = np.hstack([np.where(known, values, 0.0), known])
     drawn = resampled_sums(both, seed=seed, draws=draws)
     width, sizes = values.shape[1], known.sum(axis=0)
     own, samples = both.sum(axis=0)[:width], _ratio(drawn[:, :width], drawn[:, width:])
-    return [interval(float(mean), samples[:, c], int(sizes[c]), level) for c, mean in enumerate(_ratio(own, sizes))]
+    return [(float(mean), samples[:, c], int(sizes[c])) for c, mean in enumerate(_ratio(own, sizes))]
 
 
 def _ratio(sums: Floats, sizes: NDArray[Any]) -> Floats:
