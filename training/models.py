@@ -1,5 +1,6 @@
 """Frozen data sets, the runs that learn from them, and the students that came out."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
@@ -25,6 +26,15 @@ class Kind(models.TextChoices):
     STACK = "stack", "stack"
 
 
+class DatasetQuerySet(models.QuerySet):
+    def covering(self, versions: Iterable[FilterVersion]) -> Self:
+        """Those with targets for every one of these filter versions, newest first."""
+        found = self
+        for version in versions:
+            found = found.filter(filters__version=version)
+        return found.order_by("-pk")
+
+
 class Dataset(models.Model):
     """A frozen choice of articles, targets and splits; its fingerprint says exactly which."""
 
@@ -39,6 +49,8 @@ class Dataset(models.Model):
     notes = models.JSONField(default=list, help_text="Sentences about what was left out and why.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+
+    objects = DatasetQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.name
@@ -211,8 +223,20 @@ class ModelVersion(models.Model):
         return Path(settings.MODELS_ROOT) / self.ref
 
     @property
+    def versions(self) -> list[FilterVersion]:
+        """The filter versions it answers for, in the order of its outputs."""
+        found = {output.version_id: output.version for output in self.outputs.select_related("version__filter")}
+        return list(found.values())
+
+    @property
     def view(self) -> dict:
-        return self.dataset.view
+        """What it reads of an article; one that learned elsewhere reads what its filters' rubrics say."""
+        return self.dataset.view if self.dataset else self.versions[0].view
+
+    @property
+    def home(self) -> Dataset | None:
+        """Where it is measured: the data set it learned from; else the newest with targets for all its outputs."""
+        return self.dataset or Dataset.objects.covering(self.versions).first()
 
     def columns(self, version: FilterVersion) -> dict[str, int]:
         """{dimension: column} of the outputs that answer for one filter version."""
@@ -258,8 +282,22 @@ class Deployment(models.Model):
         return f"{self.filter}@{self.alias} → {self.model}"
 
 
+class PromotionQuerySet(models.QuerySet):
+    def standing(self, filter_: Filter, alias: str) -> "Promotion | None":
+        """The newest change of an alias that no rollback has undone: the one to undo next."""
+        undone: set[int] = set()
+        for row in self.filter(filter=filter_, alias=alias).select_related("model", "before"):
+            if row.undoes is not None:
+                undone.add(row.undoes)
+            elif row.pk not in undone:
+                return row
+        return None
+
+
 class Promotion(models.Model):
-    """One change of an alias, with the gates as they stood; the newest one's `before` is what a rollback brings back."""
+    """One change of an alias, with the gates as they stood; a rollback brings back the `before` of the newest standing one."""
+
+    ROLLBACK = "rollback"  # the gate that a rollback went through, which says what it undoes
 
     filter = models.ForeignKey(Filter, models.PROTECT, related_name="promotions")
     alias = models.CharField(max_length=10, choices=Deployment.Alias)
@@ -270,12 +308,24 @@ class Promotion(models.Model):
     at = models.DateTimeField(default=timezone.now)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
 
+    objects = PromotionQuerySet.as_manager()
+
     class Meta:
         ordering = ["-pk"]
         indexes = [models.Index(name="promotion_newest", fields=["filter", "alias", "-id"])]  # rollback
 
     def __str__(self) -> str:
         return f"{self.filter}@{self.alias} → {self.model}"
+
+    @property
+    def undoes(self) -> int | None:
+        """The promotion that this one took back, if it is a rollback."""
+        return next((gate["undoes"] for gate in self.gates if gate["gate"] == self.ROLLBACK), None)
+
+    @property
+    def closed(self) -> list[str]:
+        """What the gates said that were passed all the same."""
+        return [gate["sentence"] for gate in self.gates if gate["passed"] is False]
 
 
 class LearningCurve(Run):
