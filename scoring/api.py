@@ -255,7 +255,7 @@ class ModelsView(APIView):
                     fields = ["filter", "alias"]
 
             kind = serializers.CharField()
-            dataset = serializers.CharField(source="dataset.name")
+            dataset = serializers.CharField(source="dataset.name", allow_null=True, help_text="Null: it learned elsewhere.")
             created_at = serializers.DateTimeField()
             val_mae = serializers.FloatField(allow_null=True)
             outputs = Column(many=True)

@@ -135,8 +135,9 @@ class Worst:
 
 
 def latest_benchmark(model: ModelVersion, split: str = "test") -> Benchmark | None:
-    """The finished benchmark of a version on its own data set."""
-    return Benchmark.objects.filter(model=model, dataset_id=model.dataset_id, split=split, state=RunState.DONE).first()
+    """The finished benchmark of a version on its own data set; for one that learned elsewhere, on the newest there is."""
+    done = Benchmark.objects.filter(model=model, split=split, state=RunState.DONE).order_by("-dataset_id")
+    return (done.filter(dataset_id=model.dataset_id) if model.dataset_id else done).first()
 
 
 def ridge_benchmark(dataset: Dataset, split: str = "test") -> Benchmark | None:
@@ -245,10 +246,14 @@ def worst_articles(benchmark: Benchmark, n: int = 10, filter_slug: str | None = 
 
 
 def _benchmarks(filter_: Filter, split: str) -> list[Benchmark]:
-    """Finished benchmarks of versions on their own data sets, newest version first."""
+    """Each version's finished benchmark (see `latest_benchmark`), newest version first."""
     done = Benchmark.objects.filter(split=split, state=RunState.DONE, model__outputs__version__filter=filter_).distinct()
-    rows = done.select_related("model", "dataset").order_by("-model_id", "-pk")
-    return [b for b in rows if b.dataset_id == b.model.dataset_id and filter_.slug in b.report["filters"]]
+    rows = done.select_related("model", "dataset").order_by("-model_id", "-dataset_id")
+    newest: dict[int, Benchmark] = {}
+    for row in rows:
+        if row.model.dataset_id in (None, row.dataset_id) and filter_.slug in row.report["filters"]:
+            newest.setdefault(row.model_id, row)
+    return list(newest.values())
 
 
 def _aliases(filter_: Filter) -> dict[int, list[str]]:

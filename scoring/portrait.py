@@ -60,12 +60,6 @@ class Portrait:
         return f"{self.rival} ({'champion' if self.rival == self.champion else 'challenger'})"
 
 
-def versions_of(model: ModelVersion) -> list[FilterVersion]:
-    """The filter versions a student answers for, in the order of its outputs."""
-    found = {output.version_id: output.version for output in model.outputs.select_related("version__filter")}
-    return list(found.values())
-
-
 @dataclass(frozen=True)
 class _Measured:
     """One split's reports: the version's, and that of the ridge student on the same rows."""
@@ -152,7 +146,10 @@ def _band(band: Figures) -> Band:
 
 def unmeasured_splits(model: ModelVersion) -> list[Split]:
     """The held-out splits of its data set that a version was not measured on, nor is being."""
-    known = set(model.benchmarks.filter(dataset_id=model.dataset_id).values_list("split", flat=True))
+    home = model.home
+    if home is None:
+        return []
+    known = set(model.benchmarks.filter(dataset=home).values_list("split", flat=True))
     return [split for split in (Split.VAL, Split.TEST) if split not in known]
 
 

@@ -74,11 +74,14 @@ def start_benchmark(
 ) -> Benchmark:
     """The benchmark of a version on a split of its own data set (or another), queued unless it is there already.
 
-    One that failed or was cancelled is queued again; what it predicted stays.
+    A version that learned elsewhere is measured on the newest data set that has labels for all its outputs. One that failed or was cancelled is queued again; what it predicted stays.
     """
     if split not in (Split.VAL, Split.TEST):
         raise BadInput(f"A benchmark runs on val or test, not on {split!r}: the student has seen the rest.")
-    dataset = dataset or model.dataset
+    dataset = dataset or model.home
+    if dataset is None:
+        names = " and ".join(str(version) for version in model.versions)
+        raise BadInput(f"{model} learned elsewhere, and no data set here has labels of {names} to measure it on; freeze one.")
     reports.columns_in(model, dataset)
     hashes = {"manifest_sha256": model.manifest_sha256, "dataset_fingerprint": dataset.fingerprint}
     benchmark, created = Benchmark.objects.get_or_create(

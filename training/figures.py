@@ -100,7 +100,7 @@ class Lineage:
 
     model: ModelVersion
     run: TrainingRun | None
-    dataset: Dataset
+    dataset: Dataset | None  # None, and nobody known to have labelled it: it learned elsewhere
     versions: list[FilterVersion]
     labelled_by: str
     parents: list[ModelVersion]
@@ -194,8 +194,8 @@ def lineage(model: ModelVersion) -> Lineage:
         model=model,
         run=run,
         dataset=dataset,
-        versions=dataset.versions,
-        labelled_by=labelled_by(dataset),
+        versions=model.versions,
+        labelled_by=labelled_by(dataset) if dataset else "",
         parents=list(run.parents.all()) if run else [],
         children=list(ModelVersion.objects.filter(run__parents=model).order_by("pk")),
         base="@".join(part for part in (base.get("name"), base.get("revision")) if part),

@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
+from distillery_site.common.errors import BadInput
 from distillery_site.common.runs import RunState
 from scoring import services
 from scoring.forms import BenchmarkForm
@@ -31,7 +32,11 @@ def benchmark_new(request: HttpRequest, name: str, number: int) -> HttpResponse:
     form = BenchmarkForm(request.POST)
     if not form.is_valid():
         return HttpResponseBadRequest("A benchmark runs on the validation or the test split.")
-    run = services.start_benchmark(model=model, split=form.cleaned_data["split"], actor=request.user)
+    try:
+        run = services.start_benchmark(model=model, split=form.cleaned_data["split"], actor=request.user)
+    except BadInput as problem:
+        messages.error(request, str(problem))
+        return redirect("model", name, number)
     lane.delay_on_commit(run.pk)
     return redirect("benchmark", run.pk)
 

@@ -9,7 +9,7 @@ from distillery_site.common.errors import BadInput
 from labeling.current import current_filter
 from labeling.models import Filter
 from scoring import figures
-from scoring.portrait import manifest_text, portrait, unmeasured_splits, versions_of
+from scoring.portrait import manifest_text, portrait, unmeasured_splits
 from training.figures import lineage, run_curve
 from training.models import ModelVersion, Split
 from training.services import promote
@@ -36,7 +36,7 @@ def model(request: HttpRequest, name: str, number: int) -> HttpResponse:
         "scoring/model.html",
         {
             "model": found,
-            "portraits": [portrait(found, version) for version in versions_of(found)],
+            "portraits": [portrait(found, version) for version in found.versions],
             "benchmarks": found.benchmarks.order_by("split"),
             "missing_splits": unmeasured_splits(found),
             "worst": figures.worst_articles(test) if test else [],

@@ -22,9 +22,11 @@ class Command(RunCommand):
         super().add_arguments(parser)
         parser.add_argument("model", metavar="NAME[/vN]", help="The version, such as news-ridge/v2; without a number the newest.")
         parser.add_argument("--split", choices=[Split.TEST.value, Split.VAL.value], default=Split.TEST.value)
+        parser.add_argument("--dataset", metavar="NAME", help="Another data set than the one it learned from.")
 
-    def handle(self, *, model: str, split: str, json: bool, detach: bool, here: bool, **_: Any) -> None:
-        row = start_benchmark(model=lookup.model(model), split=split)
+    def handle(self, *, model: str, split: str, dataset: str | None, json: bool, detach: bool, here: bool, **_: Any) -> None:
+        where = lookup.dataset(dataset) if dataset else None
+        row = start_benchmark(model=lookup.model(model), split=split, dataset=where)
         work = partial(_here, LocalEngine(settings.MODELS_ROOT, bases=settings.BASES_ROOT)) if here else _elsewhere
         self.see_through([row], send=lambda: benchmark.delay_on_commit(row.pk), work=work, detach=detach, here=here)
         row.refresh_from_db()

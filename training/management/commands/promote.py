@@ -22,7 +22,7 @@ class Command(Answering):
 
     def handle(self, *, model: str, filter: list[str], alias: str, json: bool, **options: Any) -> None:  # noqa: A002
         chosen = lookup.model(model)
-        filters = [lookup.filter_(slug) for slug in filter] or [version.filter for version in chosen.dataset.versions]
+        filters = [lookup.filter_(slug) for slug in filter] or [version.filter for version in chosen.versions]
         before = {found.slug: promote(model=chosen, filter=found, alias=alias) for found in filters}
         value = {"model": chosen.ref, "alias": alias, "before": {slug: old.ref if old else None for slug, old in before.items()}}
         self.answer(value, "\n".join(_sentence(chosen, alias, slug, old) for slug, old in before.items()), as_json=json)
