@@ -163,6 +163,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
+TRAINING_GPUS = env.integer("TRAINING_GPUS", 0)  # how many GPUs a training takes; 0: all that are seen
+
 # The scoring process: its own address and a secret shared with those who may ask it.
 ENGINE_URL = env.text("ENGINE_URL") or local.engine_url(VAR)
 EMBEDDED_ENGINE = not env.text("ENGINE_URL")

@@ -21,6 +21,7 @@ class Recorder:
 
     run: TrainingRun
     done: Event | None = None
+    foretold: Event = field(default_factory=dict)
     error: Event | None = None
     _changes: dict[str, Any] = field(default_factory=dict)
     _written: float = field(default_factory=time.monotonic)
@@ -34,6 +35,11 @@ class Recorder:
         waited = time.monotonic() - self._written
         if waited >= (STEP_SECONDS if self._changes else BEAT_SECONDS):
             self.write()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the process said all that it was started for."""
+        return bool(self.foretold) if self.run.is_estimate else self.done is not None
 
     def write(self) -> None:
         self._written = time.monotonic()
@@ -76,6 +82,12 @@ class Recorder:
             self.run.hold()
             self.run.epochs.filter(chosen=True).update(chosen=False)
             self.run.epochs.filter(number=event["chosen_epoch"]).update(chosen=True)
+
+    def _on_estimate(self, event: Event) -> None:
+        """Memory, time and tokens as the first steps foretell them; a resumed process doesn't overwrite what the first said."""
+        self.foretold = {key: value for key, value in event.items() if key != "event"}
+        if self.run.is_estimate or not self.run.estimate:
+            self._changes["estimate"] = self.run.estimate = self.foretold
 
     def _on_error(self, event: Event) -> None:
         self.error = event

@@ -1,4 +1,7 @@
-"""A training process that does what its first argument says: `python -m tests.fakes.training_child SCENE fit --out …`."""
+"""A training process that does what its first argument says: `python -m tests.fakes.training_child SCENE fit --out …`.
+
+Asked to `estimate` it foretells, if its scene is one of learning.
+"""
 
 import argparse
 import os
@@ -11,6 +14,20 @@ from training.student import artifact
 from training.student.data import read_corpus
 from training.student.events import to_stdout as emit
 
+FORETOLD = {
+    "tokens_per_s": 2000.0,
+    "seconds": 600.0,
+    "steps": 120,
+    "tokens": 1_200_000,
+    "peak_memory_bytes": 3_000_000_000,
+    "device": "cpu",
+    "device_memory_bytes": 16_000_000_000,
+    "fits": True,
+    "truncation": {"max_tokens": 256, "share": 0.61, "median_lost": 0.14, "median_tokens": 298.0},
+    "checkpointing": False,
+    "micro_batch": 16,
+}
+
 
 def learn(data: Path, out: Path, *, epochs: int = 2) -> None:
     """Two epochs of two steps, a checkpoint after each, and a complete folder without weights."""
@@ -19,6 +36,7 @@ def learn(data: Path, out: Path, *, epochs: int = 2) -> None:
     done = len(list(out.glob("checkpoint-*")))
     emit("started", kind="ridge")
     emit("note", text="A scripted student.")
+    emit("estimate", **FORETOLD)
     for epoch in range(done + 1, epochs + 1):
         for step in (2 * epoch - 1, 2 * epoch):
             emit("step", step=step, steps=2 * epochs, epoch=step / 2, loss=1 / step, lr=0.1, eta_s=1.0, tokens_per_s=1000)
@@ -48,8 +66,18 @@ def hang(out: Path) -> None:
     time.sleep(120)
 
 
-def main(scene: str, data: Path, out: Path) -> int:
+def estimate(out: Path) -> None:
+    """Some steps of many, and what they foretell."""
+    out.mkdir(parents=True, exist_ok=True)
+    for step in (1, 20):
+        emit("step", step=step, steps=20, epoch=0.1, loss=1 / step, lr=0.1)
+    emit("estimate", **FORETOLD)
+
+
+def main(scene: str, verb: str, data: Path, out: Path) -> int:
     match scene:
+        case "learns" if verb == "estimate":
+            estimate(out)
         case "learns" | "killed after an epoch":
             learn(data, out)
         case "hangs":
@@ -60,6 +88,9 @@ def main(scene: str, data: Path, out: Path) -> int:
         case "stumbles":
             emit("error", text="The disk is full.", permanent=False)
             return 75
+        case "needs less":
+            emit("note", text="Out of memory: 8 articles at a time instead of 16.")
+            learn(data, out)
         case "crashes":
             sys.stderr.write("Loading…\nValueError: the sky fell\n")
             return 3
@@ -77,4 +108,4 @@ if __name__ == "__main__":
     parser.add_argument("--data", type=Path)
     parser.add_argument("--out", type=Path)
     known, _ = parser.parse_known_args(sys.argv[3:])
-    sys.exit(main(scene, known.data, known.out))
+    sys.exit(main(scene, sys.argv[2], known.data, known.out))
