@@ -238,7 +238,7 @@ def worst_articles(benchmark: Benchmark, n: int = 10, filter_slug: str | None = 
     means[seen] = np.nanmean(errors[seen], axis=1)
     order = [int(i) for i in np.argsort(-means, kind="stable")[:n] if means[i] >= 0]
     articles = Article.objects.in_bulk([rows.article_ids[i] for i in order])
-    reasons = _reasons(benchmark.dataset, articles)
+    reasons = reasons_of(benchmark.dataset, articles)
     return [
         Worst(articles[rows.article_ids[i]], float(means[i]), _scores(rows, i, wanted), reasons.get(rows.article_ids[i], {}))
         for i in order
@@ -345,7 +345,7 @@ def _scores(rows: Rows, row: int, columns: list[int]) -> list[WorstScore]:
     ]
 
 
-def _reasons(dataset: Dataset, article_ids: Iterable[int]) -> dict[int, dict[str, str]]:
+def reasons_of(dataset: Dataset, article_ids: Iterable[int]) -> dict[int, dict[str, str]]:
     """{article: {filter slug: the oracle's reasoning}} of the reading the data set was frozen from."""
     reading, wanted = dataset.recipe.get("reading", 1), list(article_ids)
     found: dict[int, dict[str, str]] = {}
