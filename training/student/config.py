@@ -37,13 +37,20 @@ class LoraConfig:
 
     base: str = _option("minilm", "Name of the base model in the catalogue or of a local folder's registration.")
     pooling: Literal["mean", "last"] = _option(
-        "mean", "mean: average of all tokens and an own head; last: the stock classification head on the last token."
+        "mean", "mean: average of all tokens and an own head; last: the base's stock head, on the token it is made for."
+    )
+    target_modules: tuple[str, ...] = _option(
+        (), "Names of the linear layers that get adapters, q_proj for example; none: all of the transformer's."
     )
     rank: int = _option(16, "Rank of the adapters.", low=1, high=512)
     alpha: int = _option(32, "Scale of the adapters; they count alpha / rank times.", low=1)
     dropout: float = _option(0.05, "Dropout before each adapter while training.", low=0.0, high=0.9)
     base_dropout: bool = _option(False, "Keep the base's own dropout too; without it a CPU trains half as fast again.")
     learning_rate: float = _option(8e-4, "Highest learning rate of AdamW.", low=1e-8, high=1.0)
+    head_learning_rate: float = _option(0.0, "Highest learning rate of the head; 0: the adapters'.", low=0.0, high=1.0)
+    layer_decay: float = _option(
+        1.0, "Each layer's rate is that of the layer above it times this; the head is above all.", low=0.1, high=1.0
+    )
     schedule: Literal["linear", "cosine", "constant"] = _option("linear", "How the rate falls after warm-up.")
     warmup: float = _option(
         0.06, "Over how much the rate rises: below 1 a share of all steps, from 1 on a number of steps.", low=0.0
@@ -51,20 +58,34 @@ class LoraConfig:
     weight_decay: float = _option(0.0, "AdamW's weight decay.", low=0.0, high=1.0)
     max_grad_norm: float = _option(1.0, "Gradients longer than this are shortened to it.", low=1e-6)
     epochs: int = _option(4, "Passes over the training articles; the best by validation MAE is kept.", low=1, high=1000)
-    batch_size: int = _option(16, "Articles a step.", low=1, high=4096)
+    average: int = _option(
+        1, "The mean of the last so many epochs' weights is measured too, and kept if its validation MAE is smaller.", low=1
+    )
+    batch_size: int = _option(16, "Articles in a batch, on all processors and GPUs together.", low=1, high=4096)
     accumulate: int = _option(1, "Batches whose gradients are added up before a step.", low=1, high=4096)
-    max_tokens: int = _option(256, "Tokens of an article that the student reads; the rest is cut.", low=8, high=131_072)
+    instruction: str = _option("", "Put before every article, in training and in scoring; its tokens count.")
+    max_tokens: int = _option(
+        256, "Tokens of instruction and article that the student reads; the rest of the article is cut.", low=8, high=131_072
+    )
+    truncation: Literal["head", "head_tail"] = _option(
+        "head", "What is kept of a long article: its beginning, or the first three quarters of the limit and the last one."
+    )
     max_lost_share: float = _option(
         0.5, "Refuse to train when the median article would lose more than this share of its tokens.", low=0.0, high=1.0
     )
-    loss: Literal["mae", "mse"] = _option("mae", "What training minimises.")
+    loss: Literal["mae", "mse", "huber"] = _option("mae", "What training minimises.")
+    huber_delta: float = _option(
+        1.0, "Huber counts errors below this squared and larger ones plainly, in units of each output's spread.", low=1e-3
+    )
     standardise: bool = _option(
         True, "Learn targets divided by each output's spread, from a head that starts at each output's mean."
     )
     autocast: Literal["auto", "bf16", "none"] = _option(
         "auto", "bf16 arithmetic while training; auto takes it where the processor has it. Prediction is always fp32."
     )
-    checkpointing: bool = _option(False, "Recompute activations in the backward pass: less memory, more time.")
+    checkpointing: Literal["auto", "on", "off"] = _option(
+        "auto", "Recompute activations in the backward pass: less memory, more time; auto where they would not fit otherwise."
+    )
     save_steps: int = _option(50, "Steps between checkpoints a killed run resumes from (each epoch's end is one too).", low=1)
     train_sample: int = _option(256, "Training articles on which the training MAE is measured, in eval mode.", low=1)
     seed: int = _option(0, "Seed of shuffling, dropout and initial adapters.", low=0, high=2**32 - 1)
@@ -82,13 +103,13 @@ class StackConfig:
 Config = RidgeConfig | LoraConfig | StackConfig
 KINDS: dict[str, type[Config]] = {"ridge": RidgeConfig, "lora": LoraConfig, "stack": StackConfig}
 
-_QWEN = {"base": "qwen2.5-1.5b", "pooling": "last", "checkpointing": True, "max_tokens": 512, "batch_size": 8}
+_QWEN = {"base": "qwen2.5-1.5b", "pooling": "last", "max_tokens": 512, "batch_size": 8}
 PRESETS: dict[str, Mapping[str, Any]] = {
     "minilm-demo": {"max_lost_share": 0.8},  # half of a long article is enough for a demo, and 128 tokens for a fast one
     "qwen2.5-1.5b": {**_QWEN, "learning_rate": 2e-4, "accumulate": 2, "epochs": 4, "schedule": "cosine"},
     "seed-faithful": {
         **_QWEN, "learning_rate": 2e-5, "warmup": 500, "standardise": False, "epochs": 3,
-        "weight_decay": 0.01,
+        "weight_decay": 0.01, "checkpointing": "on",
     },
     "tiny": {
         "base": "tiny", "pooling": "last", "learning_rate": 5e-3, "epochs": 2, "batch_size": 8, "max_tokens": 64,
@@ -114,9 +135,25 @@ def make(kind: str, options: Mapping[str, Any] | None = None) -> Config:
     problems = [f"{kind} has no option {name!r}; it has {', '.join(known)}." for name in chosen if name not in known]
     values = {name: _typed(value, types[name]) for name, value in chosen.items() if name in known}
     problems += [fault for name, value in values.items() if (fault := _fault(known[name], types[name], value))]
-    if problems:
+    made = None if problems else KINDS[kind](**values)
+    problems += _inert(made) if isinstance(made, LoraConfig) else []
+    if made is None or problems:
         raise BadInput(*problems)
-    return KINDS[kind](**values)
+    return made
+
+
+def _inert(made: LoraConfig) -> list[str]:
+    """Options that would change nothing: whoever set them expects otherwise."""
+    found = []
+    if made.huber_delta != LoraConfig.huber_delta and made.loss != "huber":
+        found.append(f"huber_delta has no part in the loss {made.loss}; leave it out or take loss huber.")
+    if made.average > made.epochs:
+        found.append(f"average takes the last {made.average} epochs and there are only {made.epochs}.")
+    if made.instruction and not made.instruction.strip():
+        found.append("instruction holds only blanks; leave it out.")
+    if len(set(made.target_modules)) < len(made.target_modules):
+        found.append("target_modules names a layer twice.")
+    return found
 
 
 def to_json(config: Config) -> dict[str, Any]:
@@ -142,7 +179,9 @@ def _typed(value: Any, wanted: Any) -> Any:
 
 def _fault(option: Field[Any], wanted: Any, value: Any) -> str:
     if get_origin(wanted) is tuple:
-        if not isinstance(value, tuple) or not value:
+        if not isinstance(value, tuple):
+            return f"{option.name} must be a list, not {value!r}."
+        if not value and option.default_factory():  # type: ignore[misc]  # tuples always have one
             return f"{option.name} must be a list of at least one number, not {value!r}."
         return next((fault for item in value if (fault := _fault(option, get_args(wanted)[0], item))), "")
     if get_origin(wanted) is Literal:

@@ -1,7 +1,7 @@
 """A LoRA student: a pretrained base with low-rank adapters, pooled, and one linear head for all outputs.
 
-Two shapes, one code. pooling "last" is the stock AutoModelForSequenceClassification (the score of the last token);
-"mean" averages the base's token vectors and has a head of its own. In both, the module's result times `scale` is the
+Two shapes, one code. pooling "last" is the stock AutoModelForSequenceClassification (a decoder scores its last token, an
+encoder its first); "mean" averages the base's token vectors and has a head of its own. In both, the module's result times `scale` is the
 score: while training, `scale` is each output's spread; `fold` multiplies it into the head, so that what is saved is plain.
 """
 
@@ -15,21 +15,21 @@ import peft
 import torch
 import transformers
 from peft import get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoModel, AutoModelForSequenceClassification
 
-from distillery_site.common.errors import Permanent
+from distillery_site.common.errors import BadInput, Permanent
 
-from . import artifact
+from . import artifact, structure
 from .bases import Card, resolve
 from .config import LoraConfig
 from .data import Floats, Output
-from .tokens import Tokenizer, batches, encode, pad, tokenizer_of
+from .tokens import Reading, Tokenizer, batches, encode, frame, head_room, pad, tokenizer_of
 
 Pooling = Literal["mean", "last"]
 MODEL_DIR, HEAD = "model", "head.safetensors"
-_STOCK_HEAD = "score"
 _TOGETHER = 32  # articles in one forward pass when predicting
 
 
@@ -58,7 +58,7 @@ class Scorer(nn.Module):
     @property
     def final(self) -> nn.Linear:
         """The layer whose rows are the outputs."""
-        return self.head if self.head is not None else self.stock.score.modules_to_save["default"]
+        return self.head if self.head is not None else structure.final_layer(self.stock, len(self.scale))
 
     @property
     def stock(self) -> Any:
@@ -67,7 +67,7 @@ class Scorer(nn.Module):
 
     def backbone(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Token vectors [n, length, hidden], before any head."""
-        inner = self.stock if self.head is not None else getattr(self.stock, self.stock.base_model_prefix)
+        inner = structure.base_of(self.stock)
         return cast(Tensor, inner(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state)
 
     @torch.no_grad()
@@ -104,26 +104,50 @@ class Scorer(nn.Module):
 
 def build(base: Path, tokenizer: Tokenizer, pooling: Pooling, outputs: int, adapters: peft.LoraConfig | LoraConfig) -> Scorer:
     """The base with fresh adapters and an untrained head; `adapters` is the recipe's or a stored adapter's configuration."""
-    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # it reports the head that it can't find
-    transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    if pooling == "last":
-        model: Any = AutoModelForSequenceClassification.from_pretrained(
-            base, num_labels=outputs, dtype=torch.float32, local_files_only=True
-        )
-    else:
-        model = AutoModel.from_pretrained(base, dtype=torch.float32, local_files_only=True)
-        if getattr(model, "pooler", None) is not None:
-            model.pooler = None  # it sees one token, and nothing here reads it
-    model.config.pad_token_id = tokenizer.pad_token_id
+    model = _pretrained(base, pooling, outputs)
+    text = model.config.get_text_config()
+    text.pad_token_id = model.config.pad_token_id = tokenizer.pad_token_id
+    text.use_cache = False  # nothing is generated here, and keys of a whole article are large
     if isinstance(adapters, LoraConfig):
+        _insist_that_it_fits(model, adapters)
         if not adapters.base_dropout:
             _without_dropout(model)
-        adapters = _adapters(model, adapters, pooling)
-    expected = _expected(model, adapters, outputs if pooling == "last" else 0)
-    head = None if pooling == "last" else nn.Linear(model.config.hidden_size, outputs)
+        adapters = structure.adapters(model, adapters)
+    expected = structure.expected(model, adapters)
+    head = None if pooling == "last" else nn.Linear(structure.width(model), outputs)
     scorer = Scorer(get_peft_model(model, adapters), head, outputs)
     check(scorer, tokenizer, expected + (sum(p.numel() for p in head.parameters()) if head is not None else 0))
     return scorer
+
+
+def _pretrained(base: Path, pooling: Pooling, outputs: int) -> Any:
+    """The base from its folder; Permanent where weights are unreadable, or lack something that isn't the head's."""
+    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # it reports the head that it can't find
+    transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    kind = AutoModelForSequenceClassification if pooling == "last" else AutoModel
+    more = {"num_labels": outputs} if pooling == "last" else {}
+    try:
+        model, found = kind.from_pretrained(
+            base, dtype=torch.float32, local_files_only=True, output_loading_info=True, use_safetensors=True, **more
+        )
+    except (OSError, ValueError, SafetensorError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise Permanent(f"The base model in {base} can't be loaded ({first}): fetch it again.") from error
+    if pooling == "mean" and getattr(model, "pooler", None) is not None:
+        model.pooler = None  # it sees one token, and nothing here reads it
+    heads = structure.head_parts(model)
+    missing = sorted(name for name in found["missing_keys"] if not name.startswith(("pooler.", *(f"{head}." for head in heads))))
+    if missing:
+        raise Permanent(
+            f"The base model in {base} lacks {len(missing)} of its weights ({', '.join(missing[:3])} …): fetch it again."
+        )
+    return model
+
+
+def _insist_that_it_fits(model: Any, recipe: LoraConfig) -> None:
+    longest = structure.longest(model)
+    if longest is not None and recipe.max_tokens > longest:
+        raise BadInput(f"The base reads at most {longest} tokens; max_tokens is {recipe.max_tokens}.")
 
 
 def _without_dropout(model: nn.Module) -> None:
@@ -133,27 +157,6 @@ def _without_dropout(model: nn.Module) -> None:
             part.p = 0.0
         if isinstance(getattr(part, "attention_dropout", None), float):
             part.attention_dropout = 0.0  # type: ignore[assignment]
-
-
-def _adapters(model: nn.Module, config: LoraConfig, pooling: Pooling) -> peft.LoraConfig:
-    """LoRA on every linear layer but the head."""
-    layers = {name.rpartition(".")[2] for name, part in model.named_modules() if isinstance(part, nn.Linear)}
-    return peft.LoraConfig(
-        r=config.rank,
-        lora_alpha=config.alpha,
-        lora_dropout=config.dropout,
-        target_modules=sorted(layers - {_STOCK_HEAD}),
-        modules_to_save=[_STOCK_HEAD] if pooling == "last" else None,
-        task_type="SEQ_CLS" if pooling == "last" else "FEATURE_EXTRACTION",
-    )
-
-
-def _expected(model: nn.Module, adapters: peft.LoraConfig, stock_outputs: int) -> int:
-    """What LoRA must train: r · (in + out) for each of its layers, and the stock head's weights."""
-    names = set(adapters.target_modules or ())
-    layers = [part for name, part in model.named_modules() if name.rpartition(".")[2] in names and isinstance(part, nn.Linear)]
-    head = getattr(model, _STOCK_HEAD).weight.numel() if stock_outputs else 0
-    return sum(adapters.r * (layer.in_features + layer.out_features) for layer in layers) + head
 
 
 def check(scorer: Scorer, tokenizer: Tokenizer, expected: int) -> None:
@@ -193,9 +196,9 @@ def evaluating(scorer: Scorer) -> Iterator[None]:
         scorer.train(was)
 
 
-def predict(scorer: Scorer, tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) -> Floats:
+def predict(scorer: Scorer, tokenizer: Tokenizer, texts: Sequence[str], reading: Reading) -> Floats:
     """[n, outputs] raw scores in fp32 arithmetic."""
-    rows = encode(tokenizer, texts, max_tokens)
+    rows = encode(tokenizer, texts, reading)
     scores = np.empty((len(rows), len(scorer.scale)))
     device = next(scorer.parameters()).device
     with evaluating(scorer):
@@ -206,7 +209,7 @@ def predict(scorer: Scorer, tokenizer: Tokenizer, texts: Sequence[str], max_toke
     return scores
 
 
-def save(scorer: Scorer, tokenizer: Tokenizer, directory: Path, base: Card, max_tokens: int) -> None:
+def save(scorer: Scorer, tokenizer: Tokenizer, directory: Path, base: Card, reading: Reading) -> None:
     """Plain PEFT: adapter weights, adapter_config.json with the base's public name, tokenizer; an own head beside them."""
     target = directory / MODEL_DIR
     scorer.model.peft_config["default"].base_model_name_or_path = base.home
@@ -215,7 +218,19 @@ def save(scorer: Scorer, tokenizer: Tokenizer, directory: Path, base: Card, max_
     if scorer.head is not None:
         save_file({name: value.contiguous() for name, value in scorer.head.state_dict().items()}, target / HEAD)
     how = _LOADER_MEAN if scorer.head is not None else _LOADER_LAST
-    (target / "README.md").write_text(how.format(base=base.home, outputs=len(scorer.scale), tokens=max_tokens), encoding="utf-8")
+    words = {"base": base.home, "outputs": len(scorer.scale), "inputs": _inputs(tokenizer, reading)}
+    (target / "README.md").write_text(how.format(**words), encoding="utf-8")
+
+
+def _inputs(tokenizer: Tokenizer, reading: Reading) -> str:
+    """The lines of the README that make `inputs` of an article."""
+    if reading == Reading(reading.max_tokens):
+        return f'inputs = tokenizer(["An article …"], truncation=True, max_length={reading.max_tokens}, padding=True, ' + (
+            'return_tensors="pt")'
+        )
+    around = frame(tokenizer, reading)
+    head = head_room(around.room, reading.truncation)
+    return _ASSEMBLED.format(before=around.before, after=around.after, head=head, tail=around.room - head, room=around.room)
 
 
 def read(directory: Path, base: Path, tokenizer: Tokenizer, pooling: Pooling, outputs: int) -> Scorer:
@@ -225,11 +240,18 @@ def read(directory: Path, base: Path, tokenizer: Tokenizer, pooling: Pooling, ou
     adapters.inference_mode = False  # frozen adapters would also pass for loaded ones
     adapters.base_model_name_or_path = str(base)
     scorer = build(base, tokenizer, pooling, outputs, adapters)
-    tensors = load_file(target / "adapter_model.safetensors")
+    tensors = _tensors(target / "adapter_model.safetensors")
     if scorer.head is not None:
-        tensors |= {f"head.{name}": value for name, value in load_file(target / HEAD).items()}
+        tensors |= {f"head.{name}": value for name, value in _tensors(target / HEAD).items()}
     scorer.fill(tensors)
     return scorer
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise artifact.ArtifactError(f"{path.name} can't be read: {error}.") from error
 
 
 class LoraStudent:
@@ -242,10 +264,10 @@ class LoraStudent:
         self.manifest, self.manifest_sha256 = manifest, sha256
         self.outputs: list[Output] = artifact.outputs_of(manifest)
         self.view: Mapping[str, Any] = manifest["view"]
-        self.max_tokens: int = manifest["config"]["max_tokens"]
+        self.reading = Reading.of(manifest["config"])
 
     def predict(self, texts: Sequence[str]) -> Floats:
-        return predict(self.scorer, self.tokenizer, texts, self.max_tokens)
+        return predict(self.scorer, self.tokenizer, texts, self.reading)
 
     @classmethod
     def open(cls, directory: Path, manifest: Mapping[str, Any], sha256: str, *, bases: Path | None = None) -> "LoraStudent":
@@ -257,6 +279,11 @@ class LoraStudent:
         scorer = read(directory, base, tokenizer, pooling, len(manifest["outputs"]))
         return cls(scorer.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer, manifest, sha256)
 
+
+_ASSEMBLED = """BEFORE, AFTER = {before}, {after}  # the tokenizer's marks and the instruction
+ids = tokenizer("An article …", add_special_tokens=False)["input_ids"]
+ids = BEFORE + (ids if len(ids) <= {room} else ids[:{head}] + ids[len(ids) - {tail}:]) + AFTER
+inputs = {{"input_ids": torch.tensor([ids]), "attention_mask": torch.ones(1, len(ids), dtype=torch.long)}}"""
 
 _LOADER_LAST = """# A student in plain PEFT form
 
@@ -271,7 +298,7 @@ tokenizer = AutoTokenizer.from_pretrained(HERE)
 base = AutoModelForSequenceClassification.from_pretrained(BASE, num_labels={outputs}, dtype=torch.float32)
 base.config.pad_token_id = tokenizer.pad_token_id
 model = PeftModel.from_pretrained(base, HERE).eval()
-inputs = tokenizer(["An article …"], truncation=True, max_length={tokens}, padding=True, return_tensors="pt")
+{inputs}
 scores = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).logits
 ```
 """
@@ -289,7 +316,7 @@ BASE, HERE = "{base}", "."
 tokenizer = AutoTokenizer.from_pretrained(HERE)
 model = PeftModel.from_pretrained(AutoModel.from_pretrained(BASE, dtype=torch.float32), HERE).eval()
 head = load_file(HERE + "/head.safetensors")
-inputs = tokenizer(["An article …"], truncation=True, max_length={tokens}, padding=True, return_tensors="pt")
+{inputs}
 mask = inputs["attention_mask"][..., None]
 tokens = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).last_hidden_state
 scores = (tokens * mask).sum(1) / mask.sum(1) @ head["weight"].T + head["bias"]

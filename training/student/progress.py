@@ -24,7 +24,7 @@ class Progress:
         self.config, self.work, self.tokenizer, self.scorer, self.emit = config, work, tokenizer, scorer, emit
         self.train, self.val = corpus.split("train"), corpus.split("val")
         self.seen = history.sample(config.train_sample, self.train, config.seed)
-        self.history = history.History()
+        self.history, self.reading = history.History(), tokens.Reading.of(vars(config))
         batches = math.ceil(len(self.train) / config.batch_size)
         self.steps_per_epoch = math.ceil(batches / config.accumulate)
         self.steps = self.steps_per_epoch * config.epochs
@@ -57,4 +57,4 @@ class Progress:
 
     def _errors(self, examples: Sequence[Example]) -> Floats:
         texts = [example.text for example in examples]
-        return history.errors(targets(examples), model.predict(self.scorer, self.tokenizer, texts, self.config.max_tokens))
+        return history.errors(targets(examples), model.predict(self.scorer, self.tokenizer, texts, self.reading))

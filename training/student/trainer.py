@@ -41,14 +41,14 @@ def train(scorer: model.Scorer, rows: "Rows", progress: Progress) -> None:
     config, checkpoints = progress.config, progress.work / "checkpoints"
     start(scorer, rows, config)
     _warn(config, progress)
-    if config.checkpointing:
+    if config.checkpointing == "on":
         scorer.model.gradient_checkpointing_enable({"use_reentrant": False})
     trainer = ScoreTrainer(model=scorer, args=_arguments(config, checkpoints), train_dataset=rows, data_collator=rows.collate)
     trainer.squared = config.loss == "mse"
     trainer.remove_callback(PrinterCallback)  # it prints to stdout, which carries events
     trainer.add_callback(Watch(progress, trainer))
     trainer.train(resume_from_checkpoint=_resume_from(checkpoints, progress))
-    if config.checkpointing:
+    if config.checkpointing == "on":
         scorer.model.gradient_checkpointing_disable()
 
 
@@ -110,7 +110,7 @@ class Rows(torch.utils.data.Dataset[dict[str, Any]]):
     def __init__(self, examples: Sequence[Example], tokenizer: tokens.Tokenizer, config: LoraConfig):
         self.ids = [example.id for example in examples]
         self.pad_token = tokenizer.pad_token_id
-        self.tokens = tokens.encode(tokenizer, [example.text for example in examples], config.max_tokens)
+        self.tokens = tokens.encode(tokenizer, [example.text for example in examples], tokens.Reading.of(vars(config)))
         truth = targets(examples)
         self.mean = np.nan_to_num(np.array([np.nanmean(c) if not np.isnan(c).all() else 0.0 for c in truth.T]))
         spread = np.array([np.nanstd(c) if not np.isnan(c).all() else 0.0 for c in truth.T])
