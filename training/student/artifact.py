@@ -14,6 +14,7 @@ import numpy as np
 
 from distillery_site.common.errors import Permanent
 
+from . import calibrate
 from .config import Config, to_json
 from .data import Corpus, Floats, Output
 from .events import finite
@@ -42,6 +43,31 @@ class Student(Protocol):
     def predict(self, texts: Sequence[str]) -> Floats:
         """[n, outputs] raw scores, neither clipped nor rounded; one text's scores don't depend on the others."""
         ...
+
+
+class Calibrated:
+    """A student whose scores go through its manifest's calibration; everything else is the student's own."""
+
+    def __init__(self, own: Student, manifest: Mapping[str, Any]):
+        self.own, self.manifest = own, manifest
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "own":  # not there yet, as in a copy that is being made
+            raise AttributeError(name)
+        return getattr(self.own, name)
+
+    def predict(self, texts: Sequence[str]) -> Floats:
+        return calibrate.apply(self.manifest["calibration"], self.own.predict(texts))
+
+
+def calibrated(student: Student, manifest: Mapping[str, Any]) -> Student:
+    """The student as its manifest wants it served; one whose calibration changes nothing stays what it is."""
+    found: Student = Calibrated(student, manifest) if calibrate.kept(manifest.get("calibration")) else student
+    return found
+
+
+def uncalibrated(student: Student) -> Student:
+    return student.own if isinstance(student, Calibrated) else student
 
 
 def load(directory: Path, expect_sha256: str | None = None, *, bases: Path | None = None, golden: bool = False) -> Student:
@@ -89,6 +115,10 @@ def check_files(directory: Path, manifest: Mapping[str, Any]) -> None:
 
 def open_student(directory: Path, manifest: Mapping[str, Any], sha256: str, *, bases: Path | None = None) -> Student:
     """Load without checking hashes; torch and scikit-learn are imported only by the kinds that need them."""
+    return calibrated(_open(directory, manifest, sha256, bases), manifest)
+
+
+def _open(directory: Path, manifest: Mapping[str, Any], sha256: str, bases: Path | None) -> Student:
     kind = manifest["kind"]
     if kind == "ridge":
         from .baselines import RidgeStudent

@@ -11,10 +11,10 @@ from typing import Any
 
 from distillery_site.common.errors import Permanent
 
-from . import artifact, reports
-from .data import Corpus, Floats
+from . import artifact, calibrate, reports
+from .data import Corpus, Floats, targets
 from .events import Emit
-from .history import History, sample, validation_metrics
+from .history import History, errors, sample, validation_metrics
 
 _COMPARED = 48  # validation texts on which memory and disk are compared
 
@@ -27,18 +27,21 @@ class Trained:
     predict: Callable[[Sequence[str]], Floats]
     history: History
     val_raw: Floats | None = None  # validation predictions where they are known already
-    val_errors: Floats | None = None  # cross-fitted ones, where the final student has seen the validation rows
+    val_unseen: Floats | None = None  # cross-fitted ones, where the final student was fitted on the validation rows
     started: float = field(default_factory=time.monotonic)
 
 
 def complete(trained: Trained, corpus: Corpus, directory: Path, emit: Emit, *, bases: Path | None = None) -> None:
     """Complete the folder and say so; refuses a student whose reloaded copy predicts otherwise than the one in memory."""
-    reloaded = artifact.open_student(directory, trained.manifest, "", bases=bases)
-    figures = {**_compare(trained, reloaded, corpus), **_measured(trained, reloaded, corpus)}
+    own = artifact.open_student(directory, trained.manifest, "", bases=bases)
+    measured = _measured(trained, own, corpus, emit)
+    manifest = {**trained.manifest, **measured}
+    reloaded = artifact.calibrated(own, manifest)
+    figures = {**_compare(trained, reloaded, manifest, corpus), **measured["metrics"]}
     figures["chosen_epoch"] = trained.history.best.number
     texts = artifact.golden_texts(corpus)
     golden = {"texts": texts, "predictions": reloaded.predict(texts).tolist()}
-    manifest = {**trained.manifest, "metrics": figures, "golden": golden}
+    manifest |= {"metrics": figures, "golden": golden}
     _write_side_files(directory, manifest, trained, corpus)
     announce(directory, artifact.seal(directory, manifest), emit)
 
@@ -51,13 +54,13 @@ def announce(directory: Path, sha256: str, emit: Emit) -> None:
     emit("done", manifest_sha256=sha256, **{name: figures[name] for name in wanted})
 
 
-def _compare(trained: Trained, reloaded: artifact.Student, corpus: Corpus) -> dict[str, float]:
+def _compare(trained: Trained, reloaded: artifact.Student, manifest: Mapping[str, Any], corpus: Corpus) -> dict[str, float]:
     texts = [example.text for example in sample(_COMPARED, corpus.split("val"), seed=0)]
-    together = reloaded.predict(texts)
+    together, before = reloaded.predict(texts), calibrate.apply(manifest["calibration"], trained.predict(texts))
     few = texts[:8]
     alone = [reloaded.predict([text])[0] for text in few]
     figures = {
-        "reload_max_diff": artifact.max_difference(trained.predict(texts), together),
+        "reload_max_diff": artifact.max_difference(before, together),
         "batch_max_diff": max(artifact.max_difference(a, b) for a, b in zip(alone, together[: len(few)], strict=True)),
     }
     for name, what in (("reload_max_diff", "read back from disk"), ("batch_max_diff", "asked alone instead of in a batch")):
@@ -66,11 +69,26 @@ def _compare(trained: Trained, reloaded: artifact.Student, corpus: Corpus) -> di
     return figures
 
 
-def _measured(trained: Trained, reloaded: artifact.Student, corpus: Corpus) -> dict[str, Any]:
-    raw = trained.val_raw
+def _measured(trained: Trained, own: artifact.Student, corpus: Corpus, emit: Emit) -> dict[str, Any]:
+    """The manifest's metrics, calibration and intervals, all from validation rows under choices that never saw them."""
+    truth, raw = targets(corpus.split("val")), trained.val_raw
     if raw is None:
-        raw = reloaded.predict([example.text for example in corpus.split("val")])
-    return validation_metrics(corpus, raw, trained.val_errors)
+        raw = own.predict([example.text for example in corpus.split("val")])
+    calibration, unseen = calibrate.fit(truth, raw if trained.val_unseen is None else trained.val_unseen)
+    emit("note", text=_said(calibration))
+    figures = validation_metrics(corpus, calibrate.apply(calibration, raw), errors(truth, unseen))
+    return {"metrics": figures, "calibration": calibration, "intervals": calibrate.intervals(truth, unseen)}
+
+
+def _said(calibration: Mapping[str, Any]) -> str:
+    kept = [one for one in calibration["outputs"] if one["kind"] != "none"]
+    if not kept:
+        return "No calibration: on rows that it was not fitted on it did not clearly lower the validation MAE of any score."
+    gain = sum(one["mae_before"] - one["mae_after"] for one in kept) / len(kept)
+    return (
+        f"Calibration is kept for {len(kept)} of {len(calibration['outputs'])} scores: on rows that it was not fitted on it "
+        f"lowers their validation MAE by {gain:.3f} on average."
+    )
 
 
 def _write_side_files(directory: Path, manifest: Mapping[str, Any], trained: Trained, corpus: Corpus) -> None:

@@ -39,10 +39,12 @@ class StackStudent:
 
     @classmethod
     def open(cls, directory: Path, manifest: Mapping[str, Any], sha256: str, *, bases: Path | None = None) -> "StackStudent":
-        members = [
-            artifact.load(directory / member["path"], member["manifest_sha256"], bases=bases) for member in manifest["members"]
-        ]
-        return cls(members, manifest, sha256)
+        return cls([_member(directory, entry, bases) for entry in manifest["members"]], manifest, sha256)
+
+
+def _member(directory: Path, entry: Mapping[str, Any], bases: Path | None) -> artifact.Student:
+    """A member as it was before its own calibration, which was fitted on the very rows that the weights are chosen on."""
+    return artifact.uncalibrated(artifact.load(directory / entry["path"], entry["manifest_sha256"], bases=bases))
 
 
 def blend(weights: Floats, predicted: Sequence[Floats], median: Floats) -> Floats:
@@ -60,7 +62,7 @@ def fit(
     entries = [_take_in(path, directory, corpus) for path in members]
     if not 2 <= len(entries) <= 4 or len({entry["manifest_sha256"] for entry in entries}) < len(entries):
         raise BadInput(f"A stack needs two to four different members; {len(entries)} were given.")
-    students = [artifact.load(directory / e["path"], e["manifest_sha256"], bases=bases) for e in entries]
+    students = [_member(directory, entry, bases) for entry in entries]
     predicted = []
     for number, student in enumerate(students, 1):
         predicted.append(student.predict([example.text for example in corpus.split("val")]))
@@ -72,19 +74,19 @@ def fit(
     manifest = artifact.describe("stack", corpus, config, members=entries, blend=mixture)
     stack = StackStudent(students, manifest)
     progress = history.History()
-    progress.add(_epoch(stack, corpus, unseen, config, started), emit)
+    progress.add(_epoch(stack, corpus, history.errors(targets(corpus.split("val")), unseen), config, started), emit)
     return Trained(manifest, stack.predict, progress, blend(weights, predicted, median), unseen, started)
 
 
 def cross_fit(predicted: Sequence[Floats], median: Floats, truth: Floats, config: StackConfig) -> tuple[Floats, Floats]:
-    """Weights [members + 1, outputs], the mean over folds; and each row's errors under the weights of the folds without it."""
+    """Weights [members + 1, outputs], the mean over folds; and each row's scores under the weights of the folds without it."""
     fold = np.random.default_rng(config.seed).permutation(len(truth)) % config.folds
     used = [part for part in np.unique(fold) if (fold != part).any()]
     found, unseen = [], np.full(truth.shape, np.nan)
     for part in used:
         rest, here = fold != part, fold == part
         weights = best_weights([p[rest] for p in predicted], median, truth[rest], config.grid)
-        unseen[here] = history.errors(truth[here], blend(weights, [p[here] for p in predicted], median))
+        unseen[here] = blend(weights, [p[here] for p in predicted], median)
         found.append(weights)
     return np.mean(found, axis=0), unseen
 
