@@ -8,7 +8,9 @@ from django.contrib.auth.models import Group
 
 from distillery_site.common.models import ApiKey
 from labeling.models import FilterVersion, Policy
+from scoring import reports
 from scoring.engine.local import LocalEngine
+from scoring.models import Benchmark, Prediction
 from tests.fakes.student import FakeStudent, shelve
 from training.models import Dataset, ModelOutput, ModelVersion
 from training.student.data import Output
@@ -58,3 +60,17 @@ def person(name: str, role: str | None = None) -> Any:
 
 def key(user: Any, **more: Any) -> str:
     return ApiKey.objects.issue(user=user, name="test", **more)[1]
+
+
+def measured(row: ModelVersion, misses: Any, split: str = "test", dataset: Dataset | None = None) -> Benchmark:
+    """A finished benchmark whose error on the i-th article and the c-th output is misses(i, c), towards the scale's middle."""
+    dataset = dataset or row.dataset
+    assert dataset is not None
+    hashes = {"manifest_sha256": row.manifest_sha256, "dataset_fingerprint": dataset.fingerprint}
+    run = Benchmark.objects.create(model=row, dataset=dataset, split=split, state="done", **hashes)
+    for i, item in enumerate(dataset.items.filter(split=split).order_by("pk")):
+        raw = [t + (misses(i, c) if t < 5 else -misses(i, c)) for c, t in enumerate(item.targets)]
+        Prediction.objects.create(benchmark=run, article_id=item.article_id, raw=raw)
+    run.report = reports.build(run)
+    run.save()
+    return run
