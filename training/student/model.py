@@ -102,9 +102,17 @@ class Scorer(nn.Module):
             raise artifact.ArtifactError(f"{len(unfilled)} trained tensors were not taken over ({unfilled[0]} …).")
 
 
-def build(base: Path, tokenizer: Tokenizer, pooling: Pooling, outputs: int, adapters: peft.LoraConfig | LoraConfig) -> Scorer:
-    """The base with fresh adapters and an untrained head; `adapters` is the recipe's or a stored adapter's configuration."""
-    model = _pretrained(base, pooling, outputs)
+def build(
+    base: Path, tokenizer: Tokenizer, pooling: Pooling, outputs: int, adapters: peft.LoraConfig | LoraConfig, bias: bool = False
+) -> Scorer:
+    """The base with fresh adapters and an untrained head; `adapters` is the recipe's or a stored adapter's configuration.
+
+    `bias` gives a stock head a bias that its family lacks, for a student that learned elsewhere and has one.
+    """
+    stored = adapters.modules_to_save or [] if isinstance(adapters, peft.LoraConfig) else None
+    model = _pretrained(base, pooling, outputs, stored)
+    if bias:
+        structure.give_bias(structure.final_layer(model, outputs))
     text = model.config.get_text_config()
     text.pad_token_id = model.config.pad_token_id = tokenizer.pad_token_id
     text.use_cache = False  # nothing is generated here, and keys of a whole article are large
@@ -120,8 +128,11 @@ def build(base: Path, tokenizer: Tokenizer, pooling: Pooling, outputs: int, adap
     return scorer
 
 
-def _pretrained(base: Path, pooling: Pooling, outputs: int) -> Any:
-    """The base from its folder; Permanent where weights are unreadable, or lack something that isn't the head's."""
+def _pretrained(base: Path, pooling: Pooling, outputs: int, stored: Sequence[str] | None) -> Any:
+    """The base from its folder; Permanent where weights are unreadable, or lack something that isn't the head's.
+
+    `stored` are the parts that a stored adapter brings along; None: the head is yet to be trained.
+    """
     transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # it reports the head that it can't find
     transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     kind = AutoModelForSequenceClassification if pooling == "last" else AutoModel
@@ -135,7 +146,7 @@ def _pretrained(base: Path, pooling: Pooling, outputs: int) -> Any:
         raise Permanent(f"The base model in {base} can't be loaded ({first}): fetch it again.") from error
     if pooling == "mean" and getattr(model, "pooler", None) is not None:
         model.pooler = None  # it sees one token, and nothing here reads it
-    heads = structure.head_parts(model)
+    heads = structure.head_parts(model) if stored is None else stored
     missing = sorted(name for name in found["missing_keys"] if not name.startswith(("pooler.", *(f"{head}." for head in heads))))
     if missing:
         raise Permanent(
@@ -239,8 +250,8 @@ def read(directory: Path, base: Path, tokenizer: Tokenizer, pooling: Pooling, ou
     adapters = cast(peft.LoraConfig, peft.PeftConfig.from_pretrained(str(target)))
     adapters.inference_mode = False  # frozen adapters would also pass for loaded ones
     adapters.base_model_name_or_path = str(base)
-    scorer = build(base, tokenizer, pooling, outputs, adapters)
     tensors = _tensors(target / "adapter_model.safetensors")
+    scorer = build(base, tokenizer, pooling, outputs, adapters, bias=any(name.endswith(".score.bias") for name in tensors))
     if scorer.head is not None:
         tensors |= {f"head.{name}": value for name, value in _tensors(target / HEAD).items()}
     scorer.fill(tensors)

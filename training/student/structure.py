@@ -62,6 +62,12 @@ def final_layer(model: nn.Module, outputs: int) -> nn.Linear:
     return (saved or [part for _, part in linear])[-1]
 
 
+def give_bias(layer: nn.Linear) -> None:
+    """A bias of zeros, where there is none."""
+    if layer.bias is None:
+        layer.bias = nn.Parameter(layer.weight.new_zeros(layer.out_features))
+
+
 def adapters(model: PreTrainedModel, recipe: LoraConfig) -> peft.LoraConfig:
     """LoRA on every linear layer, or on those that the recipe names; BadInput says what there is to name."""
     wanted = chosen(model, recipe.target_modules)
@@ -88,14 +94,18 @@ def chosen(model: PreTrainedModel, names: Sequence[str]) -> dict[str, nn.Module]
 
 
 def expected(model: PreTrainedModel, stored: peft.LoraConfig) -> int:
-    """How many parameters `stored` means to train: r · (in + out) for each of its layers, and all of its head."""
+    """How many parameters `stored` means to train: r · (in + out) for each of its layers, and all of its head.
+
+    DoRA's magnitudes and a bias of LoRA B are `out` more each.
+    """
     heads = list(stored.modules_to_save or ())
-    count = 0
+    count, more = 0, bool(stored.use_dora) + bool(stored.lora_bias)
     for name, part in model.named_modules():
         if any(_ends(name, head) for head in heads):
             count += sum(p.numel() for p in part.parameters())
         elif isinstance(part, nn.Linear | Conv1D) and check_target_module_exists(stored, name):
-            count += _rank(stored, name) * sum(part.weight.shape)
+            out = part.weight.shape[1] if isinstance(part, Conv1D) else part.weight.shape[0]
+            count += _rank(stored, name) * sum(part.weight.shape) + more * out
     return count
 
 
