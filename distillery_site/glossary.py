@@ -81,9 +81,27 @@ TERMS: dict[str, tuple[str, str]] = {
     "bias": ("Bias", "Whether a student scores too high (+) or too low (−) on average."),
     "pearson": ("Pearson correlation", "How far a student's scores rise and fall in line with the oracle's; 1 is perfectly."),
     "spearman": ("Spearman correlation", "How far a student puts articles in the same order as the oracle; 1 is the same order."),
+    "gap": (
+        "Gap",
+        "How much larger the validation error is than the training error, as a share of the latter: "
+        "below 10 % a student may still improve, above 50 % it knows its own articles by heart.",
+    ),
+    "token": ("Token", "A word or a piece of one, as a language model reads it; an English article has a few hundred."),
     "constant": ("Best constant", "The error of always answering the median: what is reached by knowing nothing of the article."),
     "skill": ("Skill", "The share of the best constant's error that a student takes away: 0 % knows nothing, 100 % never errs."),
     "interval": ("95 % interval", "Where the figure would lie in 95 of 100 samples of articles drawn like these (bootstrap)."),
+    "noise": (
+        "Noise",
+        "What another sample of articles drawn alike would change by chance: a difference that size tells nothing.",
+    ),
+    "holm": (
+        "Holm's correction",
+        "Who looks at many dimensions finds some difference by chance; p-values are made larger for the number of looks.",
+    ),
+    "gate": (
+        "Gate",
+        "A question that is asked before a version may answer for a filter; a closed one is passed only with a reason.",
+    ),
     "clipped": ("Clipped", "Predictions outside 0–10 that were pulled back to the scale's end."),
     "few": ("Too few to judge", "Fewer than ten test articles score 5 or more on this dimension, so its error says little."),
     "manifest": ("Manifest", "The file written last that lists a model's files with their hashes; without it nothing is loaded."),

@@ -151,6 +151,13 @@ def times_opened(dataset: Dataset) -> int:
     return Benchmark.objects.filter(dataset=dataset, split=Split.TEST).count()
 
 
+def opened(dataset: Dataset) -> str:
+    """“The test split of news was opened 3 times, once for each of 3 versions.”"""
+    times = times_opened(dataset)
+    often = f"{times} times, once for each of {times} versions" if times > 1 else ("never", "once, for one version")[times]
+    return f"The test split of {dataset} was opened {often}."
+
+
 def version_table(filter_: Filter, split: str = "test") -> Table:
     """Baselines first (constant, ridge, the oracle's repeat error), then every benchmarked version, newest first.
 

@@ -6,7 +6,8 @@ from django import forms
 from django.conf import settings
 
 from labeling.models import Article, Filter
-from training.models import Deployment, Split
+from training import lookup
+from training.models import Dataset, Deployment, ModelVersion, Split
 
 
 def served_filters() -> Any:
@@ -56,6 +57,25 @@ class KeyForm(forms.Form):
 
 
 class BenchmarkForm(forms.Form):
-    """Which split of its data set a version is to be measured on."""
+    """Which split a version is to be measured on, and of which data set where it isn't its own."""
 
     split = forms.ChoiceField(choices=[(Split.VAL, "validation"), (Split.TEST, "test")])
+    dataset = forms.ModelChoiceField(Dataset.objects.all(), required=False, to_field_name="name")
+
+
+class CompareForm(forms.Form):
+    """Two versions, by their names in the registry, and the split to compare them on."""
+
+    first = forms.TypedChoiceField(coerce=lookup.model, label="This version")
+    second = forms.TypedChoiceField(coerce=lookup.model, label="beside that one")
+    split = forms.ChoiceField(choices=[(Split.TEST, "test"), (Split.VAL, "validation")], required=False, label="on the split")
+    filter = forms.ModelChoiceField(Filter.objects.all(), required=False, to_field_name="slug", widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        refs = [(model.ref, str(model)) for model in ModelVersion.objects.order_by("-pk")]
+        for name in ("first", "second"):
+            self.fields[name].choices = refs  # type: ignore[attr-defined]
+
+    def clean_split(self) -> str:
+        return self.cleaned_data["split"] or Split.TEST.value

@@ -13,7 +13,7 @@ from scoring.engine.base import Engine, EngineError
 from scoring.models import Benchmark
 from scoring.services import engine
 from training import promoting
-from training.models import Dataset, Deployment, ModelVersion, Split
+from training.models import Deployment, ModelVersion, Split
 from training.student.artifact import TOLERANCE
 
 CHAMPION = Deployment.Alias.CHAMPION
@@ -43,7 +43,7 @@ def check(model: ModelVersion, filter_: Filter, alias: str = CHAMPION, *, throug
     if alias == CHAMPION:
         found += [_not_worse(model, filter_, test), _beats_constant(filter_, test)]
     if test is not None:
-        found.append(Gate("opened", "Test split", None, opened(test.dataset)))
+        found.append(Gate("opened", "Test split", None, figures.opened(test.dataset)))
     return found
 
 
@@ -88,18 +88,6 @@ def measured(model: ModelVersion, filter_: Filter) -> Benchmark | None:
         return None
     fresh = (found.manifest_sha256, found.dataset_fingerprint) == (model.manifest_sha256, found.dataset.fingerprint)
     return found if fresh else None
-
-
-def opened(dataset: Dataset) -> str:
-    """How often a test split was looked at: every look makes its figures flatter whatever is chosen by them."""
-    times = figures.times_opened(dataset)
-    return f"The test split of {dataset} was opened {_times(times)}."
-
-
-def _times(times: int) -> str:
-    if times < 2:
-        return "once, for one version" if times else "never"
-    return f"{times} times, once for each of {times} versions"
 
 
 def _golden(passed: bool, sentence: str) -> Gate:

@@ -7,10 +7,10 @@ from math import nan
 from typing import Any
 
 from distillery_site.common.svg import ceiling
-from labeling.models import FilterVersion
+from labeling.models import Filter, FilterVersion
 from scoring import figures
 from scoring.models import Benchmark
-from training.models import Deployment, ModelVersion, Split
+from training.models import Deployment, ModelVersion, Promotion, Split
 from training.student.metrics import Band
 
 Figures = dict[str, Any]
@@ -40,6 +40,15 @@ class Dimension:
 
 
 @dataclass(frozen=True)
+class History:
+    """The latest changes of a filter's aliases, and the one of the champion that a rollback would undo."""
+
+    filter: Filter
+    changes: list[Promotion]
+    undo: Promotion | None
+
+
+@dataclass(frozen=True)
 class Portrait:
     """`rival` is the version behind the hollow diamonds: the challenger of a champion, or the champion of any other."""
 
@@ -52,6 +61,7 @@ class Portrait:
     mean_lines: list[Line]
     dimensions: list[Dimension]
     bands_top: float
+    history: History
 
     @property
     def rival_name(self) -> str:
@@ -92,6 +102,7 @@ def portrait(model: ModelVersion, version: FilterVersion) -> Portrait:
         mean_lines=list(_lines(version.filter.slug, None, measured)),
         dimensions=dimensions,
         bands_top=ceiling(band.mae for dimension in dimensions for band in dimension.bands if band.n),
+        history=history(version.filter),
     )
 
 
@@ -142,6 +153,12 @@ def _figures(report: Figures | None, slug: str, key: str | None) -> Figures | No
 
 def _band(band: Figures) -> Band:
     return Band(band["low"], band["high"], int(band["n"]), *(nan if band[k] is None else band[k] for k in ("mae", "bias")))
+
+
+def history(filter_: Filter, latest: int = 10) -> History:
+    rows = filter_.promotions.select_related("model", "before", "by")
+    undo = Promotion.objects.standing(filter_, CHAMPION)
+    return History(filter_, list(rows[:latest]), undo if undo and undo.before else None)
 
 
 def unmeasured_splits(model: ModelVersion) -> list[Split]:

@@ -2,12 +2,15 @@
 
 from django.urls import path
 
-from scoring.views import articles, benchmarks, keys, models, scores
+from scoring.views import articles, benchmarks, comparing, keys, models, promoting, scores
 
 urlpatterns = [
     path("models/", models.models, name="models"),
     path("models/<slug:name>/v<int:number>/", models.model, name="model"),
-    path("models/<slug:name>/v<int:number>/promote", models.model_promote, name="model_promote"),
+    path("models/compare", comparing.models_compare, name="models_compare"),
+    path("models/<slug:name>/v<int:number>/promote", promoting.model_promote, name="model_promote"),
+    path("filters/<slug:slug>/promotions", promoting.filter_promotions, name="filter_promotions"),
+    path("filters/<slug:slug>/rollback", promoting.filter_rollback, name="filter_rollback"),
     path("models/<slug:name>/v<int:number>/benchmark", benchmarks.benchmark_new, name="benchmark_new"),
     path("benchmarks/<int:pk>/", benchmarks.benchmark, name="benchmark"),
     path("benchmarks/<int:pk>/live", benchmarks.benchmark_live, name="benchmark_live"),

@@ -5,13 +5,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from distillery_site.common.errors import BadInput
+from distillery_site.common.errors import Permanent
 from distillery_site.common.runs import RunState
-from scoring import services
+from scoring import figures, services
 from scoring.forms import BenchmarkForm
 from scoring.models import Benchmark
 from scoring.tasks import benchmark as lane
-from training.models import Dataset, ModelVersion, Split
+from training.models import Dataset, ModelVersion
 
 
 def _benchmark(pk: int) -> Benchmark:
@@ -31,10 +31,10 @@ def benchmark_new(request: HttpRequest, name: str, number: int) -> HttpResponse:
     model = get_object_or_404(ModelVersion, name=name, number=number)
     form = BenchmarkForm(request.POST)
     if not form.is_valid():
-        return HttpResponseBadRequest("A benchmark runs on the validation or the test split.")
+        return HttpResponseBadRequest("A benchmark runs on the validation or the test split of a data set.")
     try:
-        run = services.start_benchmark(model=model, split=form.cleaned_data["split"], actor=request.user)
-    except BadInput as problem:
+        run = services.start_benchmark(model=model, **form.cleaned_data, actor=request.user)
+    except Permanent as problem:
         messages.error(request, str(problem))
         return redirect("model", name, number)
     lane.delay_on_commit(run.pk)
@@ -67,5 +67,4 @@ def dataset_benchmarks(request: HttpRequest, name: str) -> HttpResponse:
     """A fragment of the data set's page, which lives further right and knows no benchmarks."""
     dataset = get_object_or_404(Dataset, name=name)
     rows = dataset.benchmarks.select_related("model").order_by("-pk")
-    opened = rows.filter(split=Split.TEST).count()
-    return render(request, "scoring/_dataset_benchmarks.html", {"benchmarks": rows, "opened": opened})
+    return render(request, "scoring/_dataset_benchmarks.html", {"benchmarks": rows, "opened": figures.opened(dataset)})

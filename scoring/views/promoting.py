@@ -1,0 +1,70 @@
+"""Who answers for a filter: the gates before a promotion, and the way back."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from distillery_site.common.errors import BadInput
+from labeling.models import Filter
+from scoring import gates
+from scoring.portrait import history
+from training.models import Deployment, ModelVersion
+from training.services import rollback
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def model_promote(request: HttpRequest, name: str, number: int) -> HttpResponse:
+    """The gates as they stand, and the button; a closed gate asks for a reason."""
+    model = get_object_or_404(ModelVersion.objects.select_related("dataset"), name=name, number=number)
+    asked = request.POST if request.method == "POST" else request.GET
+    chosen = get_object_or_404(Filter, slug=asked.get("filter", ""), versions__in=model.versions)
+    alias = asked.get("alias", Deployment.Alias.CHAMPION)
+    if alias not in Deployment.Alias.values:
+        messages.error(request, f"There is no alias {alias!r}; there are {' and '.join(Deployment.Alias.values)}.")
+        return redirect("model", name, number)
+    if request.method != "POST":
+        return _gates(request, model, chosen, alias)
+    try:
+        before, _ = gates.promote(model=model, filter=chosen, alias=alias, actor=request.user, reason=asked.get("reason", ""))
+    except BadInput as refused:
+        return _gates(request, model, chosen, alias, refused)
+    was = f" Before, {before} was." if before and before != model else ""
+    messages.success(request, f"{model} is now the {alias} of {chosen.name}.{was}")
+    return redirect("model", name, number)
+
+
+def _gates(
+    request: HttpRequest, model: ModelVersion, chosen: Filter, alias: str, refused: BadInput | None = None
+) -> HttpResponse:
+    found = gates.check(model, chosen, alias)
+    shown = {
+        "model": model,
+        "filter": chosen,
+        "alias": alias,
+        "gates": found,
+        "closed": [gate for gate in found if gate.passed is False],
+        "problem": refused.problems[0] if refused else "",
+        "reason": request.POST.get("reason", ""),
+        "history": history(chosen),
+    }
+    return render(request, "scoring/promote.html", shown, status=409 if refused else 200)
+
+
+def filter_promotions(request: HttpRequest, slug: str) -> HttpResponse:
+    """A fragment of the filter's page, which lives further right and knows no students."""
+    return render(request, "scoring/_promotions.html", {"history": history(get_object_or_404(Filter, slug=slug))})
+
+
+@require_POST
+def filter_rollback(request: HttpRequest, slug: str) -> HttpResponse:
+    """One click, without gates: that version answered before."""
+    chosen, seen = get_object_or_404(Filter, slug=slug), request.POST.get("undo", "")
+    alias = request.POST.get("alias", Deployment.Alias.CHAMPION)
+    try:
+        now = rollback(filter=chosen, alias=alias, actor=request.user, undo=int(seen) if seen.isdecimal() else None)
+    except BadInput as problem:
+        messages.error(request, str(problem))
+        return redirect("filter", slug)
+    messages.success(request, f"{now} is the {alias} of {chosen.name} again.")
+    return redirect("model", now.name, now.number)
