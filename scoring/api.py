@@ -134,10 +134,23 @@ class ScoreView(APIView):
             id = serializers.CharField(allow_null=True)
             scores = serializers.DictField(child=serializers.FloatField(), help_text="By dimension, 0–10.")
             raw = serializers.DictField(child=serializers.FloatField(), help_text="What the student said before clipping.")
+            intervals = serializers.DictField(
+                child=serializers.ListField(child=serializers.FloatField(), min_length=2, max_length=2),
+                allow_null=True,
+                help_text="By dimension [low, high], where the oracle's own score lies as often as `interval_level` says: the "
+                "student's errors on validation articles it was not fitted on, by dimension and by band of the score "
+                "(split conformal). That holds on average over articles like those it was taught on, not for every single "
+                "one. Null when this version was made without intervals.",
+            )
             weighted_average = serializers.FloatField(allow_null=True)
             capped_average = serializers.FloatField(allow_null=True, help_text="What is left of it after `applied`.")
             tier = serializers.CharField(allow_null=True)
             applied = Rule(many=True)
+            warnings = serializers.ListField(
+                child=serializers.CharField(),
+                help_text="Sentences, such as that the article's language was not among the training articles'. Judged by its "
+                "letters and commonest words alone: no warning is no promise.",
+            )
 
         @extend_schema_serializer(component_name="ScoredFilter")
         class Rubric(serializers.Serializer):
@@ -147,6 +160,7 @@ class ScoreView(APIView):
         filter = Rubric(source="version")
         policy = serializers.IntegerField(source="policy.number")
         model = Version()
+        interval_level = serializers.FloatField(allow_null=True, help_text="Such as 0.9: nine of ten; null without intervals.")
         results = Result(many=True, help_text="In the order of the articles.")
 
     @extend_schema(
@@ -188,7 +202,8 @@ def _filter(slug: str) -> Filter:
 def _answer(scored: list[Scored]) -> dict[str, Any]:
     first = scored[0]
     results = [one.as_dict() for one in scored]
-    return {"version": first.version, "policy": first.policy, "model": first.model, "results": results}
+    told = {"version": first.version, "policy": first.policy, "model": first.model, "interval_level": first.interval_level}
+    return {**told, "results": results}
 
 
 class FiltersView(APIView):

@@ -3,7 +3,9 @@
 Errors are on predictions clipped to 0–10. The constant that skill is measured against is the median of the
 TRAINING targets, which is all that someone without a model could know; `own_constant` is the median of the measured
 rows themselves, the best that any constant could have done with hindsight. Skill is 1 − MAE / MAE of the former.
-Intervals are 95 % percentile bootstraps over articles, 2,000 resamples, seeded.
+Intervals are 95 % percentile bootstraps over articles, 2,000 resamples, seeded. `coverage` is how often the interval that
+the student gives with a score held the oracle's: on the validation split, which it was made from, about as often as it
+promises; on the test split that is the proof.
 """
 
 from collections.abc import Sequence
@@ -20,7 +22,7 @@ from labeling.models import FilterVersion
 from scoring.models import Benchmark
 from training.models import Dataset, ModelVersion, Split
 from training.provenance import sources_of
-from training.student import metrics
+from training.student import calibrate, metrics
 from training.student.data import Output
 
 Floats = NDArray[np.float64]
@@ -73,11 +75,18 @@ def build(benchmark: Benchmark) -> dict[str, Any]:
     versions = {version.filter.slug: version for version in benchmark.dataset.versions}
     readings = {slug: _Readings.of(version, benchmark.dataset) for slug, version in versions.items()}
     served = {slug: version for slug, version in versions.items() if rows.columns(slug)}
+    covered = _coverage(benchmark.model, rows)
     return {
         "n": len(rows.article_ids),
         "split": benchmark.split,
-        "outputs": [_output(rows, c, constants[c], readings[output.filter]) for c, output in enumerate(rows.outputs)],
-        "filters": {slug: _filter(rows, constants, version, readings[slug]) for slug, version in served.items()},
+        "outputs": [
+            {**_output(rows, c, constants[c], readings[output.filter]), "coverage": covered[c]}
+            for c, output in enumerate(rows.outputs)
+        ],
+        "filters": {
+            slug: {**_filter(rows, constants, version, readings[slug]), "coverage": _together(rows, covered, slug)}
+            for slug, version in served.items()
+        },
         "hashes": {
             "manifest": benchmark.manifest_sha256,
             "dataset": benchmark.dataset_fingerprint,
@@ -139,6 +148,23 @@ def _filter(rows: Rows, constants: Floats, version: FilterVersion, readings: _Re
         **_errors(truth, rows.predicted[:, columns], constants[columns], own),
         "repeat": readings.repeat([rows.outputs[column].dimension for column in columns]),
     }
+
+
+def _coverage(model: ModelVersion, rows: Rows) -> list[dict[str, Any] | None]:
+    """Of each output; None where the student has no intervals, or the oracle gave no score."""
+    known = model.manifest.get("intervals")
+    if not known:
+        return [None] * len(rows.outputs)
+    return [one if one["n"] else None for one in calibrate.coverage(known, rows.truth, rows.predicted)]
+
+
+def _together(rows: Rows, covered: Sequence[dict[str, Any] | None], slug: str) -> dict[str, Any] | None:
+    """The mean over a filter's dimensions, as with the MAE; n counts scores."""
+    found = [one for column in rows.columns(slug) if (one := covered[column])]
+    if not found:
+        return None
+    share, width = (float(np.mean([one[key] for one in found])) for key in ("share", "mean_width"))
+    return {"level": found[0]["level"], "share": share, "n": sum(one["n"] for one in found), "mean_width": width}
 
 
 def _errors(truth: Floats, predicted: Floats, constant: Floats, own: Floats) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
 from django.conf import settings
 from django.db import transaction
 
@@ -13,7 +14,7 @@ from distillery_site.common.errors import BadInput, Cancelled, LeaseLost, Perman
 from distillery_site.common.models import record
 from labeling.models import Article, Filter, FilterVersion, Policy, ReviewTask
 from labeling.services import open_review
-from scoring import policies, reports
+from scoring import languages, policies, reports
 from scoring.engine.base import Engine, EngineError, Overloaded, Score
 from scoring.engine.client import EngineClient
 from scoring.figures import worst_articles
@@ -21,7 +22,9 @@ from scoring.models import Benchmark, Prediction
 from training.datasets import texts
 from training.models import Dataset, Deployment, ModelVersion, Split
 from training.services import model_for
+from training.student import calibrate
 
+Intervals: TypeAlias = dict[str, tuple[float, float]] | None
 CHUNK = 16  # texts between two heartbeats; the largest student needs about a second for each
 
 
@@ -31,7 +34,11 @@ class NoModel(Permanent):
 
 @dataclass(frozen=True)
 class Scored:
-    """One article's answer: raw scores, scores clipped to 0–10, and what the policy made of them."""
+    """One article's answer: raw scores, scores clipped to 0–10, and what the policy made of them.
+
+    `intervals` is where the oracle's own score lies, low to high, as often as `interval_level` says; None where the version
+    has no intervals. `warnings` are sentences about what the student was not taught.
+    """
 
     article: Article
     model: ModelVersion
@@ -40,6 +47,12 @@ class Scored:
     raw: dict[str, float]
     scores: dict[str, float]
     verdict: policies.Verdict
+    intervals: Intervals = None
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def interval_level(self) -> float | None:
+        return self.model.manifest["intervals"]["level"] if self.intervals is not None else None
 
     def as_dict(self) -> dict[str, Any]:
         """As the API and the command hand it out; scores to four decimals."""
@@ -47,10 +60,12 @@ class Scored:
             "id": self.article.external_id,
             "scores": {key: round(score, 4) for key, score in self.scores.items()},
             "raw": {key: round(score, 4) for key, score in self.raw.items()},
+            "intervals": self.intervals and {key: [round(end, 4) for end in ends] for key, ends in self.intervals.items()},
             "weighted_average": _rounded(self.verdict.average),
             "capped_average": _rounded(self.verdict.capped_average),
             "tier": self.verdict.tier,
             "applied": [asdict(rule) for rule in self.verdict.applied],
+            "warnings": self.warnings,
         }
 
 
@@ -195,11 +210,14 @@ def score_articles(
     shown = [article.rendered(version.view) for article in articles]
     if empty := [place for place, text in enumerate(shown, 1) if not text]:
         raise BadInput(*(f"Article {place} is empty." for place in empty))
-    raw = _ask(model, through or engine(), shown).raw.tolist() if shown else []
+    if not shown:
+        return []
+    raw = _ask(model, through or engine(), shown).raw
     columns = model.columns(version)
+    inside = _intervals(model, raw, columns)
     return [
-        _scored(article, text, {key: row[column] for key, column in columns.items()}, model, policy)
-        for article, text, row in zip(articles, shown, raw, strict=True)
+        _scored(article, text, {key: float(row[column]) for key, column in columns.items()}, ends, model, policy)
+        for article, text, row, ends in zip(articles, shown, raw, inside, strict=True)
     ]
 
 
@@ -210,9 +228,23 @@ def _version_of(model: ModelVersion, filter_: Filter) -> FilterVersion:
     return version
 
 
-def _scored(article: Article, text: str, raw: dict[str, float], model: ModelVersion, policy: Policy) -> Scored:
+def _intervals(model: ModelVersion, raw: np.ndarray, columns: dict[str, int]) -> list[Intervals]:
+    """For each article {dimension: (low, high)}, or None."""
+    known = model.manifest.get("intervals")
+    if not known:
+        return [None] * len(raw)
+    low, high = calibrate.interval(known, raw)
+    return [
+        {key: (float(lows[column]), float(highs[column])) for key, column in columns.items()}
+        for lows, highs in zip(low, high, strict=True)
+    ]
+
+
+def _scored(article: Article, text: str, raw: dict[str, float], inside: Intervals, model: ModelVersion, policy: Policy) -> Scored:
     scores = {key: policies.clip(score) for key, score in raw.items()}
-    return Scored(article, model, policy.version, policy, raw, scores, policies.decide(scores, policy, text))
+    verdict = policies.decide(scores, policy, text)
+    warnings = languages.warnings(text, article.language, model.manifest.get("languages") or {})
+    return Scored(article, model, policy.version, policy, raw, scores, verdict, inside, warnings)
 
 
 def push_worst(*, benchmark: Benchmark, limit: int = 10) -> list[ReviewTask]:

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_slug
 from django.db import transaction
+from django.db.models import Count
 
 from distillery_site.common.errors import BadInput, Permanent
 from distillery_site.common.text import canonical_hash, text_hash
@@ -226,8 +227,15 @@ def export(dataset: Dataset, directory: Path) -> None:
         view=dataset.view,
         rubric_hashes={version.filter.slug: version.rubric_hash for version in versions},
         examples=(),
+        languages=languages_of(dataset),
     )
     write_corpus(directory, corpus, (_example(item, text) for item, text in _items(dataset, Split.TRAIN, Split.VAL)))
+
+
+def languages_of(dataset: Dataset) -> dict[str, int]:
+    """Training articles by language, the commonest first; "" where the import could not tell."""
+    train = dataset.items.filter(split=Split.TRAIN).values_list("article__language")
+    return dict(train.annotate(n=Count("pk")).order_by("-n", "article__language"))
 
 
 def _example(item: DatasetItem, text: str) -> Example:

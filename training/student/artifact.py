@@ -173,6 +173,7 @@ def describe(kind: str, corpus: Corpus, config: Config, **more: Any) -> dict[str
         "view": dict(corpus.view),
         "filters": _filters(corpus),
         "rubric_hashes": dict(corpus.rubric_hashes),
+        "languages": dict(corpus.languages),
         "dataset": {
             "name": corpus.name,
             "fingerprint": corpus.fingerprint,

@@ -44,6 +44,8 @@ class Corpus:
     view: Mapping[str, Any]
     rubric_hashes: Mapping[str, str]
     examples: tuple[Example, ...] = field(repr=False)
+    languages: Mapping[str, int] = field(default_factory=dict)
+    """Training articles by ISO 639 code, "" where it is unknown; empty where nobody counted."""
 
     def split(self, name: Split) -> list[Example]:
         return [example for example in self.examples if example.split == name]
@@ -67,6 +69,7 @@ def write_corpus(directory: Path, corpus: Corpus, examples: Iterable[Example] | 
         "outputs": [asdict(output) for output in corpus.outputs],
         "view": dict(corpus.view),
         "rubric_hashes": dict(corpus.rubric_hashes),
+        "languages": dict(corpus.languages),
     }
     (directory / "dataset.json").write_text(json.dumps(head, ensure_ascii=False, indent=1), encoding="utf-8")
 
@@ -82,7 +85,8 @@ def read_corpus(directory: Path) -> Corpus:
             problems.append(f"The data set has no {name} examples.")
     if problems:
         raise BadInput(*problems[:20])
-    return Corpus(head["name"], head["fingerprint"], outputs, head["view"], head["rubric_hashes"], examples)
+    known = (head["name"], head["fingerprint"], outputs, head["view"], head["rubric_hashes"], examples)
+    return Corpus(*known, languages=head.get("languages", {}))
 
 
 def _read_head(path: Path) -> dict[str, Any]:
