@@ -81,6 +81,10 @@ TERMS: dict[str, tuple[str, str]] = {
     "bias": ("Bias", "Whether a student scores too high (+) or too low (−) on average."),
     "pearson": ("Pearson correlation", "How far a student's scores rise and fall in line with the oracle's; 1 is perfectly."),
     "spearman": ("Spearman correlation", "How far a student puts articles in the same order as the oracle; 1 is the same order."),
+    "curve": (
+        "Learning curve",
+        "How the error falls with the number of labels, a + b · n^−c: what more labels of the same kind would give.",
+    ),
     "gap": (
         "Gap",
         "How much larger the validation error is than the training error, as a share of the latter: "

