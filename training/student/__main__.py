@@ -4,12 +4,14 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from distillery_site.common.errors import BadInput, DistilleryError, Transient
 
-from . import artifact, config, finish
+from . import artifact, config, finish, lease, parallel, travel
 from .artifact import MANIFEST
 from .data import Corpus, read_corpus
 from .events import Emit, to_stdout
@@ -19,9 +21,18 @@ EXIT_PERMANENT, EXIT_TRANSIENT = 1, 75  # 75: EX_TEMPFAIL of sysexits.h
 
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(prog="python -m training.student", description=__doc__)
-    fit = root.add_subparsers(dest="command", required=True).add_parser(
+    commands = root.add_subparsers(dest="command", required=True)
+    fit = commands.add_parser(
         "fit", help="train a student; run again with the same --out it resumes, and a finished one is left as it is"
     )
+    estimate = commands.add_parser("estimate", help="say after a lora's first steps what all of it will take; nothing is kept")
+    for command in (fit, estimate):
+        _add_arguments(command)
+    travel.add_commands(commands)
+    return root
+
+
+def _add_arguments(fit: argparse.ArgumentParser) -> None:
     fit.add_argument("--kind", required=True, choices=list(config.KINDS))
     fit.add_argument("--data", required=True, type=Path, metavar="DIR", help="dataset.json and examples.jsonl")
     fit.add_argument("--out", required=True, type=Path, metavar="DIR", help="where the student goes")
@@ -29,14 +40,17 @@ def parser() -> argparse.ArgumentParser:
     fit.add_argument("--base", type=Path, metavar="DIR", help="lora: the base model's folder")
     fit.add_argument("--bases", type=Path, metavar="DIR", help="stack: the folder that holds its members' base models")
     fit.add_argument("--member", type=Path, action="append", default=[], metavar="DIR", help="stack: a finished student")
-    return root
+    fit.add_argument("--lease", type=Path, metavar="FILE", help="have this lock while training, so that others make room")
 
 
 def main(argv: list[str] | None = None, emit: Emit = to_stdout) -> int:
     """Exit code 0; 1 when trying again cannot help; 75 when it may."""
-    args = parser().parse_args(argv)
+    args, emit = parser().parse_args(argv), parallel.spoken(emit)
     try:
-        run(args, emit)
+        with _lease(args, emit):
+            run(args, emit)
+    except parallel.PartDone:
+        return 0
     except DistilleryError as error:
         emit("error", text=str(error), permanent=not isinstance(error, Transient))
         return EXIT_TRANSIENT if isinstance(error, Transient) else EXIT_PERMANENT
@@ -51,8 +65,14 @@ def main(argv: list[str] | None = None, emit: Emit = to_stdout) -> int:
 
 def run(args: argparse.Namespace, emit: Emit) -> None:
     artifact.code_version()
+    if args.command in travel.COMMANDS:
+        travel.run(args, emit)
+        return
     chosen = config.make(args.kind, _read_options(args.config))
     corpus = read_corpus(args.data)
+    if args.command == "estimate":
+        _foretell(args, chosen, corpus, emit)
+        return
     if (args.out / MANIFEST).exists():
         _answer_again(args.out, args.kind, corpus, emit)
         return
@@ -69,17 +89,44 @@ def _fit(args: argparse.Namespace, chosen: config.Config, corpus: Corpus, emit: 
 
             trained, bases_root = baselines.fit(corpus, chosen, args.out, emit), None
         case config.LoraConfig():
-            if args.base is None:
-                raise BadInput("A lora student needs --base, the folder of its base model.")
-            os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait leave the processor to the site
+            base = _base(args)
             from . import fit
 
-            trained, bases_root = fit.fit(corpus, chosen, args.out, emit, args.base), args.base.resolve().parent
+            trained, bases_root = fit.fit(corpus, chosen, args.out, emit, base), base.resolve().parent
         case config.StackConfig():
             from . import stack
 
             trained, bases_root = stack.fit(corpus, chosen, args.out, emit, args.member, args.bases), args.bases
     finish.complete(trained, corpus, args.out, emit, bases=bases_root)
+
+
+def _foretell(args: argparse.Namespace, chosen: config.Config, corpus: Corpus, emit: Emit) -> None:
+    if not isinstance(chosen, config.LoraConfig):
+        raise BadInput(f"Only a lora takes long enough for an estimate; start the {args.kind}.")
+    base = _base(args)
+    from . import fit
+
+    fit.foretell(corpus, chosen, emit, base)
+
+
+def _base(args: argparse.Namespace) -> Path:
+    """The base model's folder, asked for just before torch is imported."""
+    if args.base is None:
+        raise BadInput("A lora student needs --base, the folder of its base model.")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait leave the processor to the site
+    folder: Path = args.base
+    return folder
+
+
+def _lease(args: argparse.Namespace, emit: Emit) -> AbstractContextManager[None]:
+    """The accelerator's lease, where one was named; the main process has it for all."""
+    if args.lease is None or not parallel.is_main():
+        return nullcontext()
+
+    def wait(holder: Mapping[str, Any]) -> None:
+        emit("note", text=f"Waiting for {holder.get('out', 'another program')}, which has the accelerator now.")
+
+    return lease.hold(args.lease, {"what": args.command, "kind": args.kind, "out": str(args.out)}, wait=wait)
 
 
 def _answer_again(out: Path, kind: str, corpus: Corpus, emit: Emit) -> None:

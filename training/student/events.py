@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 
 class Emit(Protocol):
-    """started | note | step | epoch | done | error, each with its fields."""
+    """started | note | estimate | step | epoch | done | error, each with its fields."""
 
     def __call__(self, event: str, **values: Any) -> None: ...
 

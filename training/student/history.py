@@ -1,5 +1,6 @@
 """The errors after each epoch, measured the same way for every kind: clipped to 0–10, in eval mode."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -44,6 +45,23 @@ class History:
         """What was known at optimiser step `step`, after `epochs` epochs; later entries belong to steps taken again."""
         loss = [(int(at), float(loss)) for at, loss in stored["loss"] if at <= step]
         return cls([Epoch(**epoch) for epoch in stored["epochs"] if epoch["number"] <= epochs], loss)
+
+
+def gap(train_mae: float | None, val_mae: float) -> float | None:
+    """(validation − training) / training; None where the training error is zero or unknown."""
+    if not train_mae or not math.isfinite(train_mae) or not math.isfinite(val_mae):
+        return None
+    return (val_mae - train_mae) / train_mae
+
+
+def reading(ratio: float | None) -> str:
+    """What a gap says, in the bands of the recipe this began with."""
+    if ratio is None:
+        return "zero training error: no ratio"
+    for below, words in ((0.1, "may still improve"), (0.3, "healthy"), (0.5, "moderate overfitting")):
+        if ratio < below:
+            return words
+    return "high overfitting"
 
 
 def errors(truth: Floats, raw: Floats) -> Floats:

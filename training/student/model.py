@@ -1,8 +1,9 @@
 """A LoRA student: a pretrained base with low-rank adapters, pooled, and one linear head for all outputs.
 
-Two shapes, one code. pooling "last" is the stock AutoModelForSequenceClassification (a decoder scores its last token, an
-encoder its first); "mean" averages the base's token vectors and has a head of its own. In both, the module's result times `scale` is the
-score: while training, `scale` is each output's spread; `fold` multiplies it into the head, so that what is saved is plain.
+Two shapes, one code. pooling "last" is the stock AutoModelForSequenceClassification (a decoder scores its last token,
+an encoder its first); "mean" averages the base's token vectors and has a head of its own. In both, the module's result
+times `scale` is the score: while training, `scale` is each output's spread; `fold` multiplies it into the head, so that
+what is saved is plain.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -57,7 +57,9 @@ def head_parts(model: PreTrainedModel) -> list[str]:
 
 def final_layer(model: nn.Module, outputs: int) -> nn.Linear:
     """The layer of a stock head, adapters attached or not, whose rows are the outputs."""
-    linear = [(name, part) for name, part in model.named_modules() if isinstance(part, nn.Linear) and part.out_features == outputs]
+    linear = [
+        (name, part) for name, part in model.named_modules() if isinstance(part, nn.Linear) and part.out_features == outputs
+    ]
     saved = [part for name, part in linear if ".modules_to_save." in name]
     return (saved or [part for _, part in linear])[-1]
 
@@ -105,7 +107,7 @@ def expected(model: PreTrainedModel, stored: peft.LoraConfig) -> int:
             count += sum(p.numel() for p in part.parameters())
         elif isinstance(part, nn.Linear | Conv1D) and check_target_module_exists(stored, name):
             out = part.weight.shape[1] if isinstance(part, Conv1D) else part.weight.shape[0]
-            count += _rank(stored, name) * sum(part.weight.shape) + more * out
+            count += _rank(stored, name) * _sides(part) + more * out
     return count
 
 
@@ -115,12 +117,13 @@ def lora_size(config: PreTrainedConfig, recipe: LoraConfig, outputs: int) -> dic
     config = copy.deepcopy(config)
     config.num_labels = outputs
     with torch.device("meta"):
-        model = (AutoModelForSequenceClassification if stock else AutoModel).from_config(config)
+        kind: Any = AutoModelForSequenceClassification if stock else AutoModel
+        model = kind.from_config(config)
     wanted = chosen(model, recipe.target_modules)
     parts = [model.get_submodule(name) for name in head_parts(model)] if stock else [nn.Linear(width(model), outputs)]
     head = sum(p.numel() for part in parts for p in part.parameters())
     total = sum(p.numel() for p in model.parameters())
-    found = sum(recipe.rank * sum(part.weight.shape) for part in wanted.values())
+    found = sum(recipe.rank * _sides(part) for part in wanted.values())
     return {"parameters": found, "matrices": 2 * len(wanted), "head": head, "base": total - (head if stock else 0)}
 
 
@@ -145,7 +148,13 @@ def depths(names: Iterable[str]) -> dict[str, int]:
 
 
 def _rank(stored: peft.LoraConfig, name: str) -> int:
-    return int(stored.rank_pattern.get(get_pattern_key(stored.rank_pattern.keys(), name), stored.r))
+    ranks = stored.rank_pattern or {}
+    return int(ranks.get(get_pattern_key(list(ranks), name), stored.r))
+
+
+def _sides(layer: Any) -> int:
+    """Inputs and outputs of a linear layer, of whichever kind."""
+    return int(sum(layer.weight.shape))
 
 
 def _ends(name: str, ending: str) -> bool:

@@ -1,29 +1,31 @@
-"""Hugging Face's Trainer, made to learn scores: a masked loss, a repeatable order, small checkpoints, events."""
+"""Hugging Face's Trainer, made to learn scores: a masked loss, a repeatable order, small checkpoints, events.
 
+`accelerate launch --num_processes N -m training.student fit …` trains on N GPUs. A batch is shared out among them, so the
+student is that of one process up to rounding and the draws of dropout.
+"""
+
+import gc
 import math
 import shutil
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainingArguments, set_seed
 
-from distillery_site.common.errors import Permanent
+from distillery_site.common.errors import BadInput, Permanent, Transient
 
-from . import history, model, tokens
+from . import disk, logs, memory, model, parallel, structure
 from .config import LoraConfig
-from .data import Example, targets
+from .head import start
 from .progress import Progress
+from .rows import ByLength, Rows
+from .watch import Watch
 
-_EVENT_SECONDS = 2.0
-_MOVED_BY = 8  # optimiser steps after which every LoRA B must have left zero
-_MULTIPLE = 16  # widths are rounded up to this: fewer shapes, less memory
-_DIRECTION_TEXTS = 64
+_CALM = 1e-9  # keeps a batch without any target from dividing by zero
 
 
 def bf16(config: LoraConfig) -> bool:
@@ -36,24 +38,107 @@ def bf16(config: LoraConfig) -> bool:
     return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
 
 
-def train(scorer: model.Scorer, rows: "Rows", progress: Progress) -> None:
-    """From the newest complete checkpoint, or from the start, to the last step."""
-    config, checkpoints = progress.config, progress.work / "checkpoints"
-    start(scorer, rows, config)
-    _warn(config, progress)
-    if config.checkpointing == "on":
-        scorer.model.gradient_checkpointing_enable({"use_reentrant": False})
-    trainer = ScoreTrainer(model=scorer, args=_arguments(config, checkpoints), train_dataset=rows, data_collator=rows.collate)
-    trainer.squared = config.loss == "mse"
+def train(scorer: model.Scorer, rows: Rows, progress: Progress) -> None:
+    """From the newest complete checkpoint, or from the start, to the last step.
+
+    Where memory runs out, from the newest checkpoint again with half as many articles at a time, in the same batches.
+    """
+    start(scorer, rows, progress.config)
+    _warn(progress)
+    first = {name: value.clone() for name, value in scorer.trainable().items()}
+    tensorboard = logs.Tensorboard(progress.work.parent / "reports" / "tensorboard")
+    micro = _micro_batch(progress)
+    while not _trained(scorer, rows, progress, micro, tensorboard):
+        micro = _fewer_at_a_time(progress, micro)
+        scorer.fill(first)  # a checkpoint, where there is one, is read over it
+        set_seed(progress.config.seed)
+    scorer.stock.activation_checkpointing_disable()
+
+
+def _trained(scorer: model.Scorer, rows: Rows, progress: Progress, micro: int, tensorboard: logs.Tensorboard) -> bool:
+    """Whether it went through to the end; False where memory ran out."""
+    scorer.stock.activation_checkpointing_disable()
+    progress.fits(micro, _plan(scorer, rows, progress.config, micro))
+    trainer = _trainer(scorer, rows, progress, tensorboard)
+    try:
+        trainer.train(resume_from_checkpoint=_resume_from(progress))
+    except (RuntimeError, MemoryError) as error:
+        if not memory.ran_out(error):
+            raise
+    else:
+        return True
+    del trainer  # with its optimizer and the gradients
+    scorer.zero_grad()
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return False
+
+
+def _trainer(scorer: model.Scorer, rows: Rows, progress: Progress, tensorboard: logs.Tensorboard) -> "ScoreTrainer":
+    if progress.plan.checkpointing:
+        scorer.stock.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
+    trainer = ScoreTrainer(model=scorer, args=_arguments(progress), train_dataset=rows, data_collator=rows.collate)
+    trainer.recipe = progress.config
     trainer.remove_callback(PrinterCallback)  # it prints to stdout, which carries events
     trainer.add_callback(Watch(progress, trainer))
-    trainer.train(resume_from_checkpoint=_resume_from(checkpoints, progress))
-    if config.checkpointing == "on":
-        scorer.model.gradient_checkpointing_disable()
+    if parallel.is_main() and not progress.only:
+        watchers: list[Any] = [tensorboard, *logs.trackers(progress.emit)]
+        for watcher in watchers:
+            trainer.add_callback(watcher)
+    return trainer
 
 
-def _resume_from(checkpoints: Path, progress: Progress) -> str | None:
-    last = _last_complete(checkpoints)
+def _plan(scorer: model.Scorer, rows: Rows, config: LoraConfig, micro: int) -> memory.Plan:
+    """From what the backward pass of the longest article will need, counted on its forward pass."""
+    longest = max(rows.tokens, key=len)
+    device = scorer.scale.device
+
+    def forward(count: int) -> Tensor:
+        found = rows.collate([{"row": rows.tokens.index(longest)}] * count)
+        inputs = {name: found[name].to(device) for name in ("input_ids", "attention_mask")}
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16(config)):
+            return scorer.score(**inputs)
+
+    scorer.train()
+    try:
+        need = memory.kept(forward, scorer)
+    except (RuntimeError, MemoryError) as error:
+        if not memory.ran_out(error):
+            raise
+        return memory.Plan(config.checkpointing != "off", memory.of_device())
+    depth = max(structure.depths(name for name, _ in scorer.named_parameters()).values()) + 1
+    layer_input = len(longest) * structure.width(scorer.stock) * (2 if bf16(config) else 4)
+    return memory.plan(config.checkpointing, need, micro, depth, layer_input, scorer)
+
+
+def _micro_batch(progress: Progress) -> int:
+    """Articles that one process reads at a time: all of its share of a batch, or what fitted before it was killed."""
+    batch, processes = progress.config.batch_size, parallel.count()
+    if batch % processes:
+        raise BadInput(f"A batch of {batch} articles can't be shared out among {processes} processes; change batch_size.")
+    return min(batch // processes, progress.remembered_micro() or batch)
+
+
+def _fewer_at_a_time(progress: Progress, micro: int) -> int:
+    """The next smaller micro-batch; Permanent at one article, Transient where other processes wait in the same step."""
+    if micro == 1:
+        raise Permanent(
+            f"{memory.device()} has too little memory for this training, even with one article at a time: lower max_tokens or "
+            "rank, set checkpointing on, or take a smaller base."
+        )
+    fewer = memory.smaller(micro)
+    progress.remember_micro(fewer)
+    said = f"Memory ran out with {micro} articles at a time; it goes on with {fewer}, in batches of the same size."
+    if parallel.count() > 1:
+        raise Transient(said, retry_after=1)
+    progress.emit("note", text=said)
+    progress.forget()
+    return fewer
+
+
+def _resume_from(progress: Progress) -> str | None:
+    last = None if progress.only else _last_complete(progress.work / "checkpoints")
     if last is None:
         return None
     step = int(last.name.rpartition("-")[2])
@@ -62,12 +147,13 @@ def _resume_from(checkpoints: Path, progress: Progress) -> str | None:
     return str(last)
 
 
-def _arguments(config: LoraConfig, checkpoints: Path) -> TrainingArguments:
-    return TrainingArguments(
-        output_dir=str(checkpoints),
+def _arguments(progress: Progress) -> TrainingArguments:
+    config = progress.config
+    arguments = TrainingArguments(
+        output_dir=str(progress.work / "checkpoints"),
         num_train_epochs=config.epochs,
-        per_device_train_batch_size=config.batch_size,
-        gradient_accumulation_steps=config.accumulate,
+        per_device_train_batch_size=progress.micro,
+        gradient_accumulation_steps=config.accumulate * config.batch_size // (progress.micro * parallel.count()),
         learning_rate=config.learning_rate,
         lr_scheduler_type=config.schedule if config.schedule != "constant" else "constant_with_warmup",
         warmup_steps=config.warmup,
@@ -76,115 +162,97 @@ def _arguments(config: LoraConfig, checkpoints: Path) -> TrainingArguments:
         bf16=bf16(config),
         use_cpu=not torch.cuda.is_available(),
         dataloader_pin_memory=torch.cuda.is_available(),
+        ddp_find_unused_parameters=False,
         remove_unused_columns=False,
         save_strategy="no",  # Watch asks for checkpoints
         save_total_limit=2,
         logging_strategy="no",
-        report_to="none",
+        report_to="none",  # Watch and logs.py
         disable_tqdm=True,
         seed=config.seed,
     )
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # several GPUs are for several processes, not for DataParallel's threads
+    return arguments
 
 
-def _warn(config: LoraConfig, progress: Progress) -> None:
+def _warn(progress: Progress) -> None:
+    config = progress.config
     if not config.standardise:
         progress.emit("note", text="Warning: the head starts at zero and learns raw scores, far from every mean; expect a bad "
                       "start. `standardise` begins at each output's mean instead.")  # fmt: skip
     if config.warmup >= progress.steps_per_epoch:
         progress.emit("note", text=f"Warning: a warm-up of {config.warmup:.0f} steps is longer than the first epoch "
                       f"({progress.steps_per_epoch} steps); the student hardly learns until then.")  # fmt: skip
+    idle = torch.cuda.device_count() - parallel.count() if torch.cuda.is_available() else 0
+    if idle > 0:
+        progress.emit("note", text=f"{idle} more GPUs could help: start the training with `accelerate launch`.")
 
 
 def _last_complete(checkpoints: Path) -> Path | None:
     """The newest checkpoint whose marker was written, which happens after all its files."""
+    parallel.wait()
     done = [path.parent for path in checkpoints.glob("checkpoint-*/complete")]
+    parallel.wait()  # all have looked before anything goes
     for path in checkpoints.glob("checkpoint-*"):
-        if path not in done:
+        if path not in done and parallel.is_main():
             shutil.rmtree(path)
     return max(done, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
-
-
-class Rows(torch.utils.data.Dataset[dict[str, Any]]):
-    """The training articles as token ids, with their targets in units of each output's spread."""
-
-    def __init__(self, examples: Sequence[Example], tokenizer: tokens.Tokenizer, config: LoraConfig):
-        self.ids = [example.id for example in examples]
-        self.pad_token = tokenizer.pad_token_id
-        self.tokens = tokens.encode(tokenizer, [example.text for example in examples], tokens.Reading.of(vars(config)))
-        truth = targets(examples)
-        self.mean = np.nan_to_num(np.array([np.nanmean(c) if not np.isnan(c).all() else 0.0 for c in truth.T]))
-        spread = np.array([np.nanstd(c) if not np.isnan(c).all() else 0.0 for c in truth.T])
-        self.scale = np.where(spread > 1e-6, spread, 1.0) if config.standardise else np.ones(truth.shape[1])
-        self.targets = torch.tensor(truth / self.scale, dtype=torch.float32)
-        self.weights = torch.tensor([example.weight for example in examples], dtype=torch.float32)
-
-    def __len__(self) -> int:
-        return len(self.tokens)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        return {"row": index}
-
-    def collate(self, items: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
-        rows = [item["row"] for item in items]
-        inputs = tokens.pad([self.tokens[i] for i in rows], self.pad_token, _MULTIPLE)
-        return {**inputs, "labels": self.targets[rows], "weights": self.weights[rows], "rows": torch.tensor(rows)}
-
-
-class ByLength(torch.utils.data.Sampler[int]):
-    """A fresh shuffle each epoch, batches of like length; the same seed and epoch give the same order, also when resumed."""
-
-    def __init__(self, lengths: Sequence[int], batch: int, seed: int):
-        self.lengths, self.batch, self.seed, self.epoch = np.array(lengths), batch, seed, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    def __iter__(self) -> Iterator[int]:
-        rng = np.random.default_rng([self.seed, self.epoch])
-        order = rng.permutation(len(self.lengths))
-        pool = self.batch * 32
-        groups: list[list[int]] = []
-        for begin in range(0, len(order), pool):
-            part = order[begin : begin + pool]
-            part = part[np.argsort(-self.lengths[part], kind="stable")]
-            groups += [part[i : i + self.batch].tolist() for i in range(0, len(part), self.batch)]
-        full, rest = [g for g in groups if len(g) == self.batch], [g for g in groups if len(g) < self.batch]
-        for i in rng.permutation(len(full)):
-            yield from full[i]
-        for group in rest:  # last, or it would shift every batch behind it
-            yield from group
 
 
 class ScoreTrainer(Trainer):
     """The masked loss, the deterministic order, and checkpoints of trained tensors only."""
 
-    squared = False
+    recipe: LoraConfig
     tokens_seen = 0
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self.losses: list[float] = []  # of the batches since Watch last looked
+        self.losses: list[float] = []  # of the micro-batches since Watch last looked: their parts of a step's mean
+        self.loss_is_scaled_for_ga = True  # compute_loss divides by what the whole step knows
+
+    def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: torch.device) -> tuple[list[Any], Any]:
+        """A step's micro-batches, and the weight of all targets known in them, on every process."""
+        samples, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
+        known = torch.stack([known_weight(batch["labels"], batch["weights"]).sum() for batch in samples]).sum()
+        return samples, self.accelerator.reduce(known.to(device), "sum")
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """Weighted mean over the known targets of |difference| (or its square), in units of each output's spread."""
+        """This micro-batch's part of the weighted mean over a step's known targets, in units of each output's spread."""
         found = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).float()
-        loss = masked_loss(found, inputs["labels"], inputs["weights"], squared=self.squared)
+        recipe = self.recipe
+        loss = masked_loss(
+            found, inputs["labels"], inputs["weights"], kind=recipe.loss, delta=recipe.huber_delta, of=num_items_in_batch
+        )
+        loss = loss * parallel.count()  # gradients are averaged over the processes
         self.losses.append(float(loss.detach()))
         if not math.isfinite(self.losses[-1]):
             rows: Rows = self.train_dataset  # type: ignore[assignment]
-            names = ", ".join(rows.ids[i] for i in inputs["rows"].tolist())
+            names = rows.named(inputs["rows"].tolist())
             raise Permanent(f"The loss became {self.losses[-1]} at step {self.state.global_step + 1}, on the articles {names}.")
-        self.tokens_seen += int(inputs["attention_mask"].sum())
+        self.tokens_seen += int(inputs["attention_mask"].sum()) * parallel.count()
         return (loss, found) if return_outputs else loss
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """AdamW, with rates of their own for layers and head where the recipe asks for them."""
+        if self.recipe.layer_decay == 1.0 and not self.recipe.head_learning_rate:
+            return super().create_optimizer(model)
+        scorer: Any = self.model if model is None else model
+        decaying = set(self.get_decay_parameter_names(scorer))
+        kind, more = self.get_optimizer_cls_and_kwargs(self.args, scorer)
+        self.optimizer = kind(_groups(scorer, self.recipe, decaying), **more)
+        return self.optimizer
 
     def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler[int]:
         rows: Rows = self.train_dataset  # type: ignore[assignment]
-        return ByLength([len(row) for row in rows.tokens], self.args.per_device_train_batch_size, self.args.seed)
+        processes = parallel.count()
+        multiple = self.args.per_device_train_batch_size * processes if processes > 1 else 1
+        return ByLength([len(row) for row in rows.tokens], self.recipe.batch_size, self.args.seed, multiple)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        with disk.minded(Path(self.args.output_dir or ".")):
+            super()._save_checkpoint(model, trial)
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         target = Path(output_dir or self.args.output_dir or ".")
@@ -197,102 +265,35 @@ class ScoreTrainer(Trainer):
         scorer.fill(load_file(Path(resume_from_checkpoint) / "trainable.safetensors"))
 
 
-def masked_loss(found: Tensor, labels: Tensor, weights: Tensor, *, squared: bool = False) -> Tensor:
-    """Null targets (NaN) count neither in the sum nor in the mean."""
-    known = ~torch.isnan(labels)
-    difference = torch.where(known, found - torch.nan_to_num(labels), torch.zeros_like(found))
-    share = known * weights[:, None]
-    return ((difference**2 if squared else difference.abs()) * share).sum() / share.sum().clamp(min=1e-9)
+def _groups(scorer: model.Scorer, recipe: LoraConfig, decaying: set[str]) -> list[dict[str, Any]]:
+    """Trained parameters by rate and weight decay: rate · layer_decay^(layers below the top), the head at its own."""
+    trained: Mapping[str, torch.nn.Parameter] = {name: p for name, p in scorer.named_parameters() if p.requires_grad}
+    depth = structure.depths(trained)
+    found: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
+    for name, parameter in trained.items():
+        is_head = ".lora_" not in name
+        rate = recipe.learning_rate * (1.0 if is_head else recipe.layer_decay ** depth[name])
+        rate = recipe.head_learning_rate if is_head and recipe.head_learning_rate else rate
+        found.setdefault((rate, recipe.weight_decay if name in decaying else 0.0), []).append(parameter)
+    return [{"params": group, "lr": rate, "weight_decay": decay} for (rate, decay), group in found.items()]
 
 
-class Watch(TrainerCallback):
-    """Turns the Trainer's hooks into events, checkpoints and measurements."""
-
-    def __init__(self, progress: Progress, trainer: ScoreTrainer):
-        self.progress, self.trainer = progress, trainer
-        self.first = 0
-        self.epoch_began = self.said = time.monotonic()
-        self.busy_s = 0.0  # in steps alone, without measuring and saving
-        self.mark = self.epoch_began
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if state.max_steps != self.progress.steps:
-            raise Permanent(f"The Trainer plans {state.max_steps} steps where {self.progress.steps} were expected.")
-        self.first = state.global_step
-        self.epoch_began = self.mark = time.monotonic()
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        now, step = time.monotonic(), state.global_step
-        self.busy_s += now - self.mark
-        self.mark = now
-        if step - self.first == min(_MOVED_BY, self.progress.steps - self.first):
-            self._insist_that_adapters_move(step)
-        if now - self.said >= _EVENT_SECONDS or step == state.max_steps:
-            self._say(step, float(kwargs["lr_scheduler"].get_last_lr()[0]))
-            self.said = now
-        # An epoch's last step is saved after it was measured: a checkpoint there means a measured epoch.
-        if step % self.progress.config.save_steps == 0 and step % self.progress.steps_per_epoch:
-            control.should_save = True
-
-    def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        number = state.global_step // self.progress.steps_per_epoch
-        self.progress.measure(number, time.monotonic() - self.epoch_began)
-        control.should_save = True
-
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.epoch_began = self.mark = time.monotonic()
-
-    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.progress.store()
-        (Path(args.output_dir) / f"checkpoint-{state.global_step}" / "complete").touch()
-        self.mark = time.monotonic()
-
-    def _insist_that_adapters_move(self, step: int) -> None:
-        still = model.unmoved(self.progress.scorer)
-        if still and step >= _MOVED_BY // 2:
-            raise Permanent(f"After {step} steps {len(still)} adapters have not moved ({still[0]} …): they are frozen.")
-
-    def _say(self, step: int, rate: float) -> None:
-        progress, losses = self.progress, self.trainer.losses
-        loss = sum(losses) / len(losses)
-        losses.clear()
-        progress.history.loss.append((step, loss))
-        left, epochs_left = progress.steps - step, progress.config.epochs - step // progress.steps_per_epoch
-        eta = self.busy_s / (step - self.first) * left + progress.measuring_s * epochs_left
-        progress.emit("step", step=step, steps=progress.steps, epoch=step / progress.steps_per_epoch, loss=loss, lr=rate,
-                      eta_s=eta, tokens_per_s=self.trainer.tokens_seen / self.busy_s)  # fmt: skip
+def known_weight(labels: Tensor, weights: Tensor) -> Tensor:
+    """[n, outputs] how much each target counts; a null (NaN) counts nothing."""
+    return ~torch.isnan(labels) * weights[:, None]
 
 
-@torch.no_grad()
-def start(scorer: model.Scorer, rows: Rows, config: LoraConfig) -> None:
-    """Set the scale, and the head so that every first prediction is (nearly) its output's mean; raw recipes begin at zero.
+def masked_loss(
+    found: Tensor, labels: Tensor, weights: Tensor, *, kind: str = "mae", delta: float = 1.0, of: Tensor | None = None
+) -> Tensor:
+    """Weighted sum over the known targets of |d|, d² or Huber's d²/2 (|d| < delta), delta · (|d| − delta/2), over `of`.
 
-    An own head has a bias for that. The stock head has none: there the mean rides on the direction u of the base's
-    vectors in which all articles agree (least squares of u · h = 1), so its weights begin as mean ⊗ u.
+    `of` is by default the weight of these targets, which makes it their mean. Null targets (NaN) count nowhere.
     """
-    device = scorer.scale.device
-    scorer.scale.copy_(torch.tensor(rows.scale, dtype=torch.float32))
-    scorer.final.weight.zero_()
-    if scorer.final.bias is not None:
-        scorer.final.bias.zero_()
-    if not config.standardise:
-        return
-    mean = torch.tensor(rows.mean / rows.scale, dtype=torch.float32, device=device)
-    if scorer.final.bias is not None:
-        scorer.final.bias.copy_(mean)
-    else:
-        scorer.final.weight.copy_(torch.outer(mean, _common_direction(scorer, rows, config.seed)))
-
-
-def _common_direction(scorer: model.Scorer, rows: Rows, seed: int) -> Tensor:
-    """u with u · h ≈ 1 for the last token's vector h of a sample of articles; ridge keeps it from memorising them."""
-    found, device = [], scorer.scale.device
-    with model.evaluating(scorer):
-        for i in history.sample(_DIRECTION_TEXTS, range(len(rows)), seed):
-            inputs = {name: value.to(device) for name, value in tokens.pad([rows.tokens[i]], rows.pad_token).items()}
-            found.append(scorer.backbone(**inputs)[0, -1].float())
-    vectors = torch.stack(found)
-    gram = vectors @ vectors.T
-    gram += 0.01 * gram.diagonal().mean() * torch.eye(len(found), device=device)
-    direction = vectors.T @ torch.linalg.solve(gram, torch.ones(len(found), device=device))
-    return (direction / (vectors @ direction).mean()).clone()
+    share = known_weight(labels, weights)
+    size = torch.where(share > 0, found - torch.nan_to_num(labels), torch.zeros_like(found)).abs()
+    if kind == "mse":
+        size = size**2
+    if kind == "huber":
+        size = torch.where(size < delta, size**2 / 2, delta * (size - delta / 2))
+    return (size * share).sum() / (share.sum() if of is None else of).clamp(min=_CALM)
