@@ -7,11 +7,10 @@ import numpy as np
 
 from distillery_site.common.runs import RunState
 from labeling.models import Filter, FilterVersion
-from scoring import figures
+from scoring import figures, services
 from scoring.comparing import Comparison, NotComparable, benchmarks, compare_on
 from scoring.engine.base import Engine, EngineError
 from scoring.models import Benchmark
-from scoring.services import engine
 from training import promoting
 from training.models import Deployment, ModelVersion, Split
 from training.student.artifact import TOLERANCE
@@ -39,7 +38,7 @@ class Gate:
 def check(model: ModelVersion, filter_: Filter, alias: str = CHAMPION, *, through: Engine | None = None) -> list[Gate]:
     """Every gate of an alias as it stands now. A challenger only has to answer and to be measured: it is there to be compared."""
     test = measured(model, filter_)
-    found = [golden(model, through or engine()), _has_figures(model, filter_, test)]
+    found = [golden(model, through or services.engine()), _has_figures(model, filter_, test)]
     if alias == CHAMPION:
         found += [_not_worse(model, filter_, test), _beats_constant(filter_, test)]
     if test is not None:
@@ -119,7 +118,7 @@ def _not_worse(model: ModelVersion, filter_: Filter, test: Benchmark | None) -> 
     if champion == model:
         return Gate("champion", title, True, "It is the champion already.")
     if test is None:
-        return Gate("champion", title, False, "Without a test benchmark it can't be compared.")
+        return Gate("champion", title, False, "Without a test benchmark it can't be compared with the champion.")
     version = _version(test, filter_)
     if champion is None or version not in champion.versions:
         none = "There is no champion yet" if champion is None else f"The champion {champion} answers another rubric version"
@@ -157,7 +156,7 @@ def _beats_constant(filter_: Filter, test: Benchmark | None) -> Gate:
     """Every dimension is at least as good as the best constant, as far as the interval of its skill can tell."""
     title = "At least as good as the best constant, on every dimension"
     if test is None:
-        return Gate("constant", title, False, "Without a test benchmark it can't be compared.")
+        return Gate("constant", title, False, "Without a test benchmark it can't be compared with the best constant.")
     ours = [output for output in test.report["outputs"] if output["filter"] == filter_.slug]
     behind = [output for output in ours if output["skill_ci"][1] is not None and output["skill_ci"][1] < 0]
     if not behind:

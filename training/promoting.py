@@ -82,7 +82,7 @@ def _reason(model: ModelVersion, filter_: Filter, alias: str, gates: Gates, reas
     reason = reason.strip()
     if closed and not reason:
         shut = "one gate is" if len(closed) == 1 else f"{len(closed)} gates are"
-        raise BadInput(f"{model} was not made {alias} of {filter}, for {shut} closed:", *closed)
+        raise BadInput(f"{model} was not made {alias} of {filter_}, for {shut} closed:", *closed)
     if len(reason) > REASON_LENGTH:
         raise BadInput(f"The reason has {len(reason):,} characters; {REASON_LENGTH} is the most.")
     return reason if closed else ""

@@ -23,6 +23,9 @@ POLICY = {
 }
 
 
+GOLDEN = {"golden": {"texts": ["Nothing happened.", "water, water"], "predictions": [[1.0, -1.0], [3.0, 1.0]]}}
+
+
 def count_water(text: str) -> list[float]:
     """Impact one too high, evidence one too low: raw scores leave 0–10 at both ends."""
     good = text.count("water")
@@ -34,11 +37,18 @@ def policy(version: FilterVersion, **changes: Any) -> Policy:
     return Policy.objects.create(version=version, number=number, **{**POLICY, **changes})
 
 
-def model(dataset: Dataset, root: Path, name: str = "news-ridge", kind: str = "ridge") -> ModelVersion:
-    """A registered version whose folder an engine finds below `root`."""
+def model(dataset: Dataset, root: Path, name: str = "news-ridge", kind: str = "ridge", manifest: Any = None) -> ModelVersion:
+    """A registered version whose folder an engine finds below `root`; its reference texts are those of `count_water`."""
     number = ModelVersion.objects.filter(name=name).count() + 1
     sha = shelve(root, f"{name}/v{number}")
-    row = ModelVersion.objects.create(name=name, number=number, kind=kind, dataset=dataset, manifest_sha256=sha, manifest={})
+    row = ModelVersion.objects.create(
+        name=name,
+        number=number,
+        kind=kind,
+        dataset=dataset,
+        manifest_sha256=sha,
+        manifest=GOLDEN if manifest is None else manifest,
+    )
     ModelOutput.objects.bulk_create(
         ModelOutput(model=row, position=place, version=version, dimension=key)
         for place, (version, key) in enumerate(dataset.outputs)

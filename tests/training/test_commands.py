@@ -8,11 +8,11 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tests.training import world
-from training import tasks
+from training import launching, tasks
 from training.as_typed import freeze_command
 from training.management.commands import train as train_command
 from training.models import Dataset, ModelVersion, TrainingRun
-from training.services import model_for, run_training
+from training.services import promote, run_training
 
 
 def typed(*words: str) -> str:
@@ -74,11 +74,12 @@ def test_freeze_mixes_and_averages_only_when_it_is_told_to(stories, uplifting):
         (["freeze", "news", "--filter", "uplifting@7"], "There is no 'uplifting@7'. There is: uplifting v1."),
         (["freeze", "news", "--filter", "uplifting", "--oracle", "Pythia"], "No oracle 'Pythia' labelled these filters."),
         (["train", "weather"], "There is no data set 'weather'. There is: news."),
-        (["train", "news", "--student", "lora", "--set", "epochs"], "--set takes OPTION=VALUE, not 'epochs'."),
+        (["train", "news", "--student", "lora", "--set", "epochs"], "An option is given as OPTION=VALUE, not 'epochs'."),
         (["train", "news", "--student", "lora", "--set", "speed=9"], "lora has no option 'speed'"),
         (["train", "news", "--config", "/nowhere.json"], "/nowhere.json can't be read as JSON"),
         (["train", "news", "--student", "stack"], "A stack needs a ridge"),
-        (["promote", "news-ridge/v9"], "There is no model 'news-ridge/v9'. There is none yet."),
+        (["rollback", "downcast"], "There is no filter 'downcast'. There is: uplifting."),
+        (["rollback", "uplifting"], "Uplifting has no champion yet; promote a student to answer for it."),
     ],
 )
 def test_a_bad_wish_gets_one_sentence(dataset, words, sentence):
@@ -106,14 +107,27 @@ def test_train_detached_queues_and_sends(dataset, monkeypatch, django_capture_on
     assert (told["state"], sent) == ("queued", [told["run"]])
 
 
+def test_train_can_look_ahead_instead(dataset, scripted, monkeypatch):
+    monkeypatch.setattr(launching, "base", lambda run, name: f"/bases/{name}")
+    words = ("train", "news", "--student", "lora", "--here", "--estimate")
+    told = typed_json(*words)
+    assert (told["state"], told["seconds_low"], told["seconds_high"], told["fits"]) == ("done", 480.0, 900.0, True)
+    assert told["model"] == "news-lora" and not ModelVersion.objects.exists()
+    said = typed(*words)
+    assert "Time     8 to 15 min" in said and "Memory   3.0 GB of 16.0 GB: it fits" in said
+    assert TrainingRun.objects.count() == 1, "the second time it is known already"
+
+
 def test_train_says_why_a_run_failed(dataset, folders, monkeypatch):
     monkeypatch.setattr(train_command, "run_training", lambda *, run_id: TrainingRun.objects.claim(run_id).fail("No room."))
     with pytest.raises(CommandError, match="training run .* failed: No room."):
         typed("train", "news", "--here")
 
 
-def test_promote_lets_a_version_answer_for_all_its_filters(dataset, scripted, uplifting):
-    typed("train", "news", "--here")
-    assert typed_json("promote", "news-ridge") == {"model": "news-ridge/v1", "alias": "champion", "before": {"uplifting": None}}
-    assert model_for(uplifting.filter).ref == "news-ridge/v1"
-    assert typed("promote", "news-ridge/v1", "--filter", "uplifting") == "news-ridge/v1 is uplifting's champion already.\n"
+def test_rollback_lets_the_version_answer_again_that_did_before(dataset, scripted, uplifting):
+    for name in ("one", "two"):
+        typed("train", "news", "--here", "--name", name)
+        promote(model=ModelVersion.objects.get(name=name), filter=uplifting.filter)
+    assert typed("rollback", "uplifting") == "one/v1 is uplifting's champion again, in place of two/v1.\n"
+    with pytest.raises(CommandError, match="nothing to go back to"):
+        typed("rollback", "uplifting")
