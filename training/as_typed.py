@@ -1,16 +1,18 @@
-"""The command that does in a terminal what a page's button did, for people to copy."""
+"""The command that does in a terminal what a page's button did, for people to copy; and options as lines of text."""
 
 import json
 import shlex
 from typing import Any
 
+from distillery_site.common.errors import BadInput
 from training.models import Dataset, TrainingRun
 
 
 def train_command(run: TrainingRun) -> str:
     words = ["train", run.dataset.name, "--student", run.kind, "--name", run.model_name]
+    words += ["--estimate"] if run.is_estimate else []
     words += ["--preset", run.preset] if run.preset else []
-    words += [word for name, value in run.config.items() for word in ("--set", f"{name}={_value(value)}")]
+    words += [word for name, value in run.config.items() for word in ("--set", option_line(name, value))]
     words += [word for parent in run.parents.order_by("pk") for word in ("--parent", parent.ref)]
     return _typed(words)
 
@@ -29,8 +31,21 @@ def freeze_command(dataset: Dataset) -> str:
     return _typed(words)
 
 
-def _value(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+def option_line(name: str, value: Any) -> str:
+    """`epochs=2`; a text stands bare unless it would be read as something else."""
+    bare = isinstance(value, str) and read_option(f"{name}={value}")[1] == value and value == value.strip()
+    return f"{name}={value if bare else json.dumps(value, ensure_ascii=False)}"
+
+
+def read_option(line: str) -> tuple[str, Any]:
+    """`epochs=2` is a number, `schedule=cosine` a text, `alphas=[1, 3]` a list."""
+    name, equals, raw = line.partition("=")
+    if not equals:
+        raise BadInput(f"An option is given as OPTION=VALUE, not {line!r}.")
+    try:
+        return name.strip(), json.loads(raw)
+    except ValueError:
+        return name.strip(), raw.strip()
 
 
 def _typed(words: list[str]) -> str:

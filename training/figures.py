@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count, Exists, OuterRef
 
+from distillery_site.common.errors import BadInput
 from labeling.models import FilterVersion, LabelingRun, OracleLabel
 from training.charts import BINS, EpochPoint
 from training.models import Dataset, ModelVersion, Split, TrainingRun
@@ -135,8 +136,11 @@ def run_curve(run: TrainingRun) -> RunCurve:
 
 
 def options(run: TrainingRun) -> list[Option]:
-    """Every hyper-parameter of a run, its preset and its own choices folded in."""
-    values = config.to_json(config.make(run.kind, {"preset": run.preset, **run.config}))
+    """Every hyper-parameter of a run, its preset and its own choices folded in; its own alone where options changed since."""
+    try:
+        values = config.to_json(config.make(run.kind, {"preset": run.preset, **run.config}))
+    except BadInput:
+        return [Option(name, value, "An option as it was when this ran.", changed=True) for name, value in run.config.items()]
     return [
         Option(name, values[name], about, values[name] != (list(default) if isinstance(default, tuple) else default))
         for name, default, about in config.describe(run.kind)

@@ -1,26 +1,14 @@
-"""What people fill in to freeze a data set and to start a training run."""
+"""What people fill in to freeze a data set and to draw likely articles; to start a training: train_form."""
 
-import json
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 
-from distillery_site.common.errors import BadInput
 from distillery_site.common.text import canonical_hash
 from labeling.models import FilterVersion, LabelingRun, Oracle, OracleLabel
 from labeling.planning.label_form import MODES, PlannedForm
 from training.enrichment import SMALLEST, USUAL_SIZE
-from training.models import Dataset, Kind, ModelVersion
-from training.student import config
-
-PRESETS = (
-    ("", "The kind's own defaults"),
-    ("minilm-demo", "minilm-demo: MiniLM, 256 tokens, half an hour on two cores"),
-    ("qwen2.5-1.5b", "qwen2.5-1.5b: Qwen 2.5 with 1.5 billion parameters, needs a GPU"),
-    ("seed-faithful", "seed-faithful: the settings this began with, for comparison only"),
-)
 
 
 def labelled_versions() -> QuerySet[FilterVersion]:
@@ -93,59 +81,3 @@ class FreezeForm(forms.Form):
         val, test = data.pop("val_share"), data.pop("test_share")
         data["versions"], data["others"] = list(data["versions"]), [one for one in data["others"] if one != data["oracle"]]
         return {**data, "fractions": (round(1 - val - test, 6), val, test)}
-
-
-class TrainForm(forms.Form):
-    """Everything of `training.services.start_training` that a person decides."""
-
-    dataset = forms.ModelChoiceField(Dataset.objects.order_by("-pk"), label="Data set", to_field_name="name", empty_label=None)
-    kind = forms.ChoiceField(
-        choices=[
-            (Kind.RIDGE, "ridge: word counts and linear regression; seconds, and an honest baseline"),
-            (Kind.LORA, "LoRA: adapts a pretrained language model; minutes to hours"),
-            (Kind.STACK, "stack: weighs the answers of other students; seconds"),
-        ],
-        widget=forms.RadioSelect,
-        initial=Kind.RIDGE,
-    )
-    preset = forms.ChoiceField(choices=PRESETS, required=False, help_text="For LoRA only.")
-    parents = forms.ModelMultipleChoiceField(
-        ModelVersion.objects.order_by("-pk"),
-        required=False,
-        label="Members",
-        widget=forms.CheckboxSelectMultiple,
-        help_text="For a stack only. None chosen: the newest ridge and LoRA students of the data set.",
-    )
-    name = forms.SlugField(
-        max_length=80, required=False, label="Name of the student", help_text="Empty: named after the data set and the kind."
-    )
-    config = forms.CharField(
-        required=False,
-        label="Other options",
-        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "class": "code"}),
-        help_text='As JSON, where they differ from the preset: {"epochs": 2, "max_tokens": 128}.',
-    )
-
-    def clean_config(self) -> dict[str, Any]:
-        text = self.cleaned_data["config"].strip()
-        try:
-            options = json.loads(text or "{}")
-        except json.JSONDecodeError as problem:
-            raise ValidationError(f"This is no JSON: {problem.msg} at character {problem.pos}.") from None
-        if not isinstance(options, dict):
-            raise ValidationError('The options must be an object, such as {"epochs": 2}.')
-        return options
-
-    def clean(self) -> dict[str, Any]:
-        """Show every problem of the options at once, before a run is made of them."""
-        data = super().clean() or {}
-        if not self.errors:
-            try:
-                config.make(data["kind"], {"preset": data["preset"], **data["config"]})
-            except BadInput as problem:
-                self.add_error("preset" if problem.problems[0].startswith("There is no preset") else "config", problem.problems)
-        return data
-
-    def request(self) -> dict[str, Any]:
-        """The form as start_training's arguments."""
-        return {**self.cleaned_data, "name": self.cleaned_data["name"] or None, "parents": list(self.cleaned_data["parents"])}

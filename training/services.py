@@ -90,12 +90,14 @@ def start_estimate(
 
 def _wanted(dataset: Dataset, kind: str, name: str | None, preset: str, config: Mapping[str, Any] | None) -> dict[str, Any]:
     """The columns that say what is to learn from what, checked; the data set stays locked, so that two clicks start one run."""
-    options.make(kind, {"preset": preset, **(config or {})})
+    made = options.to_json(options.make(kind, {"preset": preset, **(config or {})}))
+    usual = options.to_json(options.make(kind, {"preset": preset}))
+    own = {option: made[option] for option in config or {} if made[option] != usual[option]}
     name = name or f"{dataset.name}-{kind}"
     if slugify(name) != name.lower():
         raise BadInput(f"{name!r} can't name a model; use letters, digits, hyphens and underscores.")
     Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)
-    return {"dataset": dataset, "kind": kind, "preset": preset, "config": dict(config or {}), "model_name": name}
+    return {"dataset": dataset, "kind": kind, "preset": preset, "config": own, "model_name": name}
 
 
 @transaction.atomic
@@ -198,8 +200,7 @@ def _train(run: TrainingRun, student: Sequence[str]) -> None:
 
 def _look_ahead(run: TrainingRun, work: Path, student: Sequence[str]) -> None:
     recorder = _listen(run, work, command(student, "estimate", run, arguments(run, work, work / "student")))
-    found = {**recorder.foretold, "code_version": artifact.code_version()}
-    run.finish(stage="", child_pid=None, eta_s=None, estimate=found, progress_done=run.progress_total)
+    run.finish(stage="", child_pid=None, eta_s=None, estimate=recorder.foretold, progress_done=run.progress_total)
 
 
 def _learn(run: TrainingRun, work: Path, student: Sequence[str]) -> None:

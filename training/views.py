@@ -1,21 +1,27 @@
 """Pages of data sets and training runs: look up, parse, one call, render."""
 
+from collections.abc import Callable
+from typing import Any
+
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
+from django_htmx.http import reswap, retarget
 
 from distillery_site.common.errors import BadInput
 from labeling.models import LabelingRun
 from training import datasets as freezing
-from training import figures, services
+from training import figures, learning, services
 from training.as_typed import freeze_command, train_command
-from training.forms import FreezeForm, TrainForm
-from training.models import Dataset, TrainingRun
+from training.forecasts import forecast, foreseen
+from training.forms import FreezeForm
+from training.models import Dataset, Kind, TrainingRun
 from training.provenance import labelled_by, oracles_of
 from training.tasks import send
+from training.train_form import TrainForm, typed_for
 
 RUNS_A_PAGE = 50
 
@@ -37,7 +43,7 @@ def dataset(request: HttpRequest, name: str) -> HttpResponse:
             "labelled_by": labelled_by(found),
             "oracles": oracles_of(found),
             "sources": found.recipe.get("sources", ()),
-            "runs": found.training_runs.newest().select_related("result"),
+            "runs": learning.listed(found.training_runs.trainings().newest().select_related("result", "dataset")),
             "command": freeze_command(found),
         },
     )
@@ -63,22 +69,72 @@ def labeling_run_datasets(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def training_runs(request: HttpRequest) -> HttpResponse:
-    runs = TrainingRun.objects.newest().select_related("dataset", "result")
+    runs = TrainingRun.objects.trainings().newest().select_related("dataset", "result")
     page = Paginator(runs, RUNS_A_PAGE).get_page(request.GET.get("page"))
-    return render(request, "training/runs.html", {"page": page, "trainable": Dataset.objects.exists()})
+    rows = learning.listed(page.object_list)
+    return render(request, "training/runs.html", {"page": page, "runs": rows, "trainable": Dataset.objects.exists()})
 
 
 def training_new(request: HttpRequest) -> HttpResponse:
-    form = TrainForm(request.POST or None, initial={"dataset": request.GET.get("dataset")})
-    if form.is_valid():
-        try:
-            run = services.start_training(**form.request(), actor=request.user)
-        except BadInput as problem:
-            form.add_error(None, problem.problems)
-        else:
-            send(run)
-            return redirect("training_run", run.pk)
-    return render(request, "training/run_new.html", {"form": form}, status=400 if form.errors else 200)
+    if request.method != "POST":
+        return render(request, "training/run_new.html", {"form": TrainForm(initial=_wish(request))})
+    form = TrainForm(request.POST)
+    run = _started(services.start_training, form, request)
+    if run is None:
+        return render(request, "training/run_new.html", {"form": form}, status=400)
+    return redirect("training_run", run.pk)
+
+
+def _wish(request: HttpRequest) -> dict[str, Any]:
+    """What the form begins with: an earlier run's options, or those that a link names."""
+    if (pk := request.GET.get("run", "")).isdigit():
+        return typed_for(_run(int(pk)))
+    wish = {name: request.GET[name] for name in ("dataset", "kind", "preset", "base") if name in request.GET}
+    return {"kind": Kind.LORA, **wish} if "base" in wish or "preset" in wish else wish
+
+
+def _started(start: Callable[..., TrainingRun], form: TrainForm, request: HttpRequest) -> TrainingRun | None:
+    """The run that the form describes, sent; None with the sentences at the form's fields."""
+    if not form.is_valid():
+        return None
+    try:
+        run = start(**form.request(), actor=request.user)
+    except BadInput as problem:
+        form.refuse(problem)
+        return None
+    send(run)
+    return run
+
+
+@require_POST
+def training_options(request: HttpRequest) -> HttpResponse:
+    """The fields of a LoRA again, with the defaults of another preset; what was typed stays."""
+    return render(request, "training/_run_options.html", {"form": TrainForm(initial=request.POST.dict())})
+
+
+@require_POST
+def training_estimate_new(request: HttpRequest) -> HttpResponse:
+    """A fragment beside the form, or its own page where there is no script."""
+    form = TrainForm(request.POST)
+    run = _started(services.start_estimate, form, request)
+    if run is None and request.htmx:  # type: ignore[attr-defined]
+        return reswap(retarget(render(request, "training/_run_form.html", {"form": form}), "#train"), "outerHTML")
+    if run is None:
+        return render(request, "training/run_new.html", {"form": form}, status=400)
+    return _estimate(request, run) if request.htmx else redirect("training_run", run.pk)  # type: ignore[attr-defined]
+
+
+def training_estimate(request: HttpRequest, pk: int) -> HttpResponse:
+    return _estimate(request, _run(pk))
+
+
+def _estimate(request: HttpRequest, run: TrainingRun) -> HttpResponse:
+    return render(request, "training/_run_estimate.html", _of_estimate(run))
+
+
+def _of_estimate(run: TrainingRun) -> dict[str, Any]:
+    again = [(name, value) for name, value in typed_for(run).items() if name != "parents"]
+    return {"run": run, "forecast": forecast(run), "again": again, "line": learning.in_line(run)}
 
 
 def _run(pk: int) -> TrainingRun:
@@ -87,13 +143,16 @@ def _run(pk: int) -> TrainingRun:
 
 def training_run(request: HttpRequest, pk: int) -> HttpResponse:
     run = _run(pk)
-    context = {"run": run, "curve": figures.run_curve(run), "options": figures.options(run), "command": train_command(run)}
-    return render(request, "training/run.html", context)
+    own = _of_estimate(run) if run.is_estimate else _of_training(run)
+    return render(request, "training/run.html", {**own, "options": figures.options(run), "command": train_command(run)})
+
+
+def _of_training(run: TrainingRun) -> dict[str, Any]:
+    return {"run": run, "learning": learning.learning(run), "foreseen": foreseen(run), "line": learning.in_line(run)}
 
 
 def training_run_live(request: HttpRequest, pk: int) -> HttpResponse:
-    run = _run(pk)
-    return render(request, "training/_run_live.html", {"run": run, "curve": figures.run_curve(run)})
+    return render(request, "training/_run_live.html", _of_training(_run(pk)))
 
 
 @require_POST

@@ -10,8 +10,10 @@ from django.conf import settings
 from distillery_site.common.commands import RunCommand
 from distillery_site.common.errors import BadInput
 from training import lookup, tasks
+from training.as_typed import read_option
+from training.forecasts import forecast
 from training.models import Kind, TrainingRun
-from training.services import queued_ridges, run_training, start_training
+from training.services import queued_ridges, run_training, start_estimate, start_training
 from training.student import bases
 from training.student import config as students
 
@@ -29,16 +31,17 @@ class Command(RunCommand):
         add("--base", metavar="NAME|FOLDER", help="For lora: a base model by name, or a local folder, which is registered.")
         add("--set", action="append", default=[], metavar="OPTION=VALUE", help="One option, such as epochs=2; repeatable.")
         add("--config", type=Path, metavar="FILE", help="Options as a JSON object; --set overrides it.")
+        add("--estimate", action="store_true", help="Only look ahead: memory, time and tokens, from some steps of it.")
         add("--parent", action="append", default=[], metavar="NAME/vN", help="For stack: a student to build on; repeatable.")
 
     def handle(self, *, dataset: str, student: str, name: str | None, preset: str, json: bool, **options: Any) -> None:
-        config = {**_read(options["config"]), **_base(options["base"]), **dict(_pair(text) for text in options["set"])}
-        run = start_training(
+        start = start_estimate if options["estimate"] else start_training
+        run = start(
             dataset=lookup.dataset(dataset),
             kind=student,
             name=name,
             preset=preset,
-            config=config,
+            config={**_read(options["config"]), **_base(options["base"]), **dict(map(read_option, options["set"]))},
             parents=[lookup.model(ref) for ref in options["parent"]],
         )
         first = queued_ridges(run) if student != Kind.RIDGE else []
@@ -49,7 +52,10 @@ class Command(RunCommand):
             detach=options["detach"],
             here=options["here"],
         )
-        self.answer(_summary(run), _sentence(run), as_json=json)
+        if run.is_estimate:
+            self.answer(_foretold(run), _in_words(run), as_json=json)
+        else:
+            self.answer(_summary(run), _sentence(run), as_json=json)
 
 
 def _read(path: Path | None) -> dict[str, Any]:
@@ -75,17 +81,6 @@ def _base(text: str | None) -> dict[str, str]:
     return {"base": folder.name}
 
 
-def _pair(text: str) -> tuple[str, Any]:
-    """`epochs=2` is a number, `schedule=cosine` a text, `alphas=[1, 3]` a list."""
-    name, equals, raw = text.partition("=")
-    if not equals:
-        raise BadInput(f"--set takes OPTION=VALUE, not {text!r}.")
-    try:
-        return name, json_module.loads(raw)
-    except ValueError:
-        return name, raw
-
-
 def _summary(run: TrainingRun) -> dict[str, Any]:
     model = getattr(run, "result", None)
     return {
@@ -103,3 +98,17 @@ def _sentence(run: TrainingRun) -> str:
     if model is None:
         return f"Queued {run}: {run.model_name}."
     return f"{model.ref} is registered: it misses the oracle by {model.val_mae:.3f} points on average in validation."
+
+
+def _foretold(run: TrainingRun) -> dict[str, Any]:
+    found = forecast(run)
+    span = {"seconds_low": found.low_s, "seconds_high": found.high_s} if found else {}
+    return {"run": run.pk, "state": run.state, "model": run.model_name, **run.estimate, **span}
+
+
+def _in_words(run: TrainingRun) -> str:
+    """The same figures as on the page, a line each."""
+    found = forecast(run)
+    if found is None:
+        return f"Queued {run}: {run.model_name}."
+    return "\n".join([*(f"{what:<9}{words}" for what, words in found.rows), found.basis])
