@@ -1,6 +1,7 @@
 """The registry of students: a finished folder becomes a numbered version that never changes."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.db import connection, transaction
 from django.db.models import Max
 
 from distillery_site.common.errors import Permanent
+from labeling.models import FilterVersion
 from training.models import ModelOutput, ModelVersion, TrainingRun
 from training.student import artifact
 
@@ -30,14 +32,41 @@ def register(*, run: TrainingRun, out_dir: Path) -> ModelVersion:
     Safe to repeat after a crash at any point: the same manifest gives the same version, and a folder that was moved
     but got no row is taken up where it lies. Raises Permanent when files and manifest disagree.
     """
-    with connection.cursor() as cursor:  # numbers are given out one at a time, also to a name without a version
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"register {run.model_name}"])
+    _one_at_a_time(run.model_name)
     sha256 = _sealed(out_dir)
     known = ModelVersion.objects.filter(manifest_sha256=sha256).first()
     if known is None:
         known = _add(run, _settled(run.model_name, sha256, out_dir), sha256)
     transaction.on_commit(lambda: _sweep(out_dir))
     return known
+
+
+@transaction.atomic
+def register_imported(*, out_dir: Path, name: str, versions: Sequence[FilterVersion]) -> ModelVersion:
+    """Make a folder that learned elsewhere the next version of `name`; the same adapter with the same outputs stays one.
+
+    When the rows can't be written, the folder goes too. Raises Permanent when files and manifest disagree.
+    """
+    _one_at_a_time(name)
+    manifest, sha256 = artifact.read_manifest(out_dir)
+    artifact.check_files(out_dir, manifest)
+    wanted = {f"origin__{key}": manifest["origin"][key] for key in ("adapter_sha256", "base_sha256")}
+    known = ModelVersion.objects.filter(name=name, manifest__outputs=manifest["outputs"], manifest__config=manifest["config"])
+    if twin := known.filter(**wanted).first():
+        return twin
+    place = _settled(name, sha256, out_dir)
+    try:
+        with transaction.atomic():
+            return _add_imported(place, sha256, versions)
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
+
+
+def _one_at_a_time(name: str) -> None:
+    """Numbers are given out one at a time, also to a name without a version."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"register {name}"])
 
 
 def _seal_of(out_dir: Path) -> Path:
@@ -86,6 +115,24 @@ def _add(run: TrainingRun, folder: Path, sha256: str) -> ModelVersion:
     )
     ModelOutput.objects.bulk_create(
         ModelOutput(model=model, position=place, version=version, dimension=key) for place, (version, key) in enumerate(outputs)
+    )
+    return model
+
+
+def _add_imported(folder: Path, sha256: str, versions: Sequence[FilterVersion]) -> ModelVersion:
+    manifest, _ = artifact.read_manifest(folder)
+    known = {(version.filter.slug, version.number): version for version in versions}
+    model = ModelVersion.objects.create(
+        name=folder.parent.name,
+        number=int(folder.name[1:]),
+        kind=manifest["kind"],
+        origin=manifest["origin"],
+        manifest_sha256=sha256,
+        manifest=manifest,
+    )
+    ModelOutput.objects.bulk_create(
+        ModelOutput(model=model, position=place, version=known[o["filter"], o["version"]], dimension=o["dimension"])
+        for place, o in enumerate(manifest["outputs"])
     )
     return model
 
