@@ -94,6 +94,14 @@ TERMS: dict[str, tuple[str, str]] = {
     "constant": ("Best constant", "The error of always answering the median: what is reached by knowing nothing of the article."),
     "skill": ("Skill", "The share of the best constant's error that a student takes away: 0 % knows nothing, 100 % never errs."),
     "interval": ("95 % interval", "Where the figure would lie in 95 of 100 samples of articles drawn like these (bootstrap)."),
+    "conformal": (
+        "Conformal interval",
+        "Where the oracle's score lies nine times in ten, by the student's errors on validation articles it was not fitted on.",
+    ),
+    "coverage": (
+        "Coverage",
+        "How often the interval that a student gives with a score held the oracle's own; it should be as often as promised.",
+    ),
     "noise": (
         "Noise",
         "What another sample of articles drawn alike would change by chance: a difference that size tells nothing.",

@@ -138,16 +138,20 @@ def key_svg(mark: str) -> SafeString:
     return el("svg", *signs[mark], class_="chart track-key", aria_hidden="true")
 
 
-def score_svg(score: float, error: float | None, *, top: float = 10.0) -> SafeString:
-    """One score as a bar from 0 to `top`, with the student's usual error to both sides of its end."""
-    end, off = min(1.0, max(0.0, score / top)), finite(error)
+def score_svg(score: float, low: float | None, high: float | None, *, top: float = 10.0) -> SafeString:
+    """One score as a bar from 0 to `top`, with a whisker from `low` to `high`, where the oracle's own score may lie."""
+    end, ends = _on_scale(score, top), (finite(low), finite(high))
     widths = ((1.0, "score-rail"), (end, "score-bar"))
     bar = [el("rect", x="0", y=4, width=percent(width), height=8, class_=class_) for width, class_ in widths]
-    if off is None:
+    if None in ends:
         return el("svg", *bar, class_="chart score", aria_hidden="true")
-    low, high = max(0.0, end - off / top), min(1.0, end + off / top)
-    caps = [line(place, 4, place, 12, "track-whisker") for place in (low, high)]
-    return el("svg", *bar, line(low, 8, high, 8, "track-whisker"), *caps, class_="chart score", aria_hidden="true")
+    left, right = (_on_scale(place, top) for place in ends)
+    caps = [line(place, 4, place, 12, "track-whisker") for place in (left, right)]
+    return el("svg", *bar, line(left, 8, right, 8, "track-whisker"), *caps, class_="chart score", aria_hidden="true")
+
+
+def _on_scale(score: float, top: float) -> float:
+    return min(1.0, max(0.0, score / top))
 
 
 def scatter_svg(label: str, pairs: Iterable[tuple[float, float]], *, top: float = 10.0) -> SafeString:

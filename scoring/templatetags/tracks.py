@@ -38,8 +38,8 @@ def bands(rows: Sequence[Band], name: str, top: float) -> SafeString:
 
 
 @register.simple_tag
-def score_bar(score: float, error: float | None) -> SafeString:
-    return score_svg(score, error)
+def score_bar(score: float, low: float | None, high: float | None) -> SafeString:
+    return score_svg(score, low, high)
 
 
 @register.simple_tag

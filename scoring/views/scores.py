@@ -27,12 +27,21 @@ def _page(request: HttpRequest, form: TryForm, status: int = 200, **more: object
 
 @dataclass(frozen=True)
 class Line:
-    """One dimension's score, with how far this student is usually off on it, where that was measured."""
+    """One dimension's score, with its interval, or else how far this student is usually off on it where that is known."""
 
     name: str
     score: float
     raw: float
     error: float | None
+    interval: tuple[float, float] | None
+
+    @property
+    def low(self) -> float | None:
+        return self.interval[0] if self.interval else self.score - self.error if self.error is not None else None
+
+    @property
+    def high(self) -> float | None:
+        return self.interval[1] if self.interval else self.score + self.error if self.error is not None else None
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,10 @@ class Answer:
         rows = test.report["outputs"] if test else []
         errors = {row["dimension"]: row["mae"] for row in rows if row["filter"] == scored.version.filter.slug}
         names = {dimension["key"]: dimension["name"] for dimension in scored.version.dimensions}
-        return [Line(names[key], score, scored.raw[key], errors.get(key)) for key, score in scored.scores.items()]
+        inside = scored.intervals or {}
+        return [
+            Line(names[key], score, scored.raw[key], errors.get(key), inside.get(key)) for key, score in scored.scores.items()
+        ]
 
 
 def score_try(request: HttpRequest) -> HttpResponse:
