@@ -1,6 +1,7 @@
 """What a student learns from: texts, the oracle's scores, and what each score column means."""
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -129,8 +130,17 @@ def _fault(example: Example, outputs: int) -> str:
         return f"belongs to the split {example.split!r}; only train and val may reach a student."
     if len(example.targets) != outputs:
         return f"has {len(example.targets)} targets for {outputs} outputs."
+    if not isinstance(example.text, str):
+        return "has no text."
+    if not all(target is None or _is_number(target) for target in example.targets):
+        return "has a target that is no number; a score that is not known is null."
     if any(target is not None and not 0 <= target <= 10 for target in example.targets):
         return "has a target outside 0–10."
-    if not example.weight > 0:
+    if not _is_number(example.weight) or example.weight <= 0:
         return "has a weight that is not positive."
     return ""
+
+
+def _is_number(value: Any) -> bool:
+    """JSON's numbers; Python's json also takes NaN and Infinity for such."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

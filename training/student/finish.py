@@ -38,7 +38,7 @@ def complete(trained: Trained, corpus: Corpus, directory: Path, emit: Emit, *, b
     manifest = {**trained.manifest, **measured}
     reloaded = artifact.calibrated(own, manifest)
     figures = {**_compare(trained, reloaded, manifest, corpus), **measured["metrics"]}
-    figures["chosen_epoch"] = trained.history.best.number
+    figures["chosen_epoch"] = _chosen_epoch(trained)
     texts = artifact.golden_texts(corpus)
     golden = {"texts": texts, "predictions": reloaded.predict(texts).tolist()}
     manifest |= {"metrics": figures, "golden": golden}
@@ -54,8 +54,15 @@ def announce(directory: Path, sha256: str, emit: Emit) -> None:
     emit("done", manifest_sha256=sha256, **{name: figures[name] for name in wanted})
 
 
+def _chosen_epoch(trained: Trained) -> int:
+    """The best epoch; where the mean of the last epochs' weights was better, the last of these."""
+    averaged = trained.manifest.get("averaged")
+    return int(averaged["epochs"][-1]) if averaged and averaged["kept"] else trained.history.best.number
+
+
 def _compare(trained: Trained, reloaded: artifact.Student, manifest: Mapping[str, Any], corpus: Corpus) -> dict[str, float]:
-    texts = [example.text for example in sample(_COMPARED, corpus.split("val"), seed=0)]
+    some = [example.text for example in sample(_COMPARED, corpus.split("val"), seed=0)]
+    texts = [*artifact.golden_texts(corpus), *some]
     together, before = reloaded.predict(texts), calibrate.apply(manifest["calibration"], trained.predict(texts))
     few = texts[:8]
     alone = [reloaded.predict([text])[0] for text in few]

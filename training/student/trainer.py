@@ -204,6 +204,7 @@ class ScoreTrainer(Trainer):
 
     recipe: LoraConfig
     tokens_seen = 0
+    erred = False  # whether there was anything to learn from yet
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
@@ -231,6 +232,7 @@ class ScoreTrainer(Trainer):
             rows: Rows = self.train_dataset  # type: ignore[assignment]
             names = rows.named(inputs["rows"].tolist())
             raise Permanent(f"The loss became {self.losses[-1]} at step {self.state.global_step + 1}, on the articles {names}.")
+        self.erred |= self.losses[-1] > 0
         self.tokens_seen += int(inputs["attention_mask"].sum()) * parallel.count()
         return (loss, found) if return_outputs else loss
 

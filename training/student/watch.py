@@ -72,6 +72,9 @@ class Watch(TrainerCallback):
 
     def _insist_that_adapters_move(self, step: int) -> None:
         still = model.unmoved(self.progress.scorer)
+        if still and not self.trainer.erred:
+            self.progress.emit("note", text="The first steps found no error: every target is its output's mean already.")
+            return
         if still and step >= _MOVED_BY // 2:
             raise Permanent(f"After {step} steps {len(still)} adapters have not moved ({still[0]} …): they are frozen.")
 

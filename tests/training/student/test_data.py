@@ -36,8 +36,12 @@ def test_a_null_becomes_nan_and_never_zero(tmp_path: Path) -> None:
         ({"split": "test"}, "only train and val may reach a student"),
         ({"targets": [1.0]}, "has 1 targets for 3 outputs"),
         ({"targets": [1.0, 11.0, 0.0]}, "outside 0–10"),
-        ({"targets": [1.0, float("nan"), 0.0]}, "outside 0–10"),
+        ({"targets": [1.0, float("nan"), 0.0]}, "no number; a score that is not known is null"),
+        ({"targets": [1.0, "5", 0.0]}, "no number"),
+        ({"targets": [1.0, True, 0.0]}, "no number"),
         ({"weight": 0}, "not positive"),
+        ({"weight": float("inf")}, "not positive"),
+        ({"text": None}, "has no text"),
     ],
 )
 def test_a_bad_example_is_named_with_its_line(tmp_path: Path, changes: dict, sentence: str) -> None:
