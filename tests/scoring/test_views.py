@@ -109,23 +109,6 @@ def test_it_has_no_page_for_an_unknown_version(analyst, model):
     page(analyst, "/models/news-ridge/v9/", status=404)
 
 
-def test_it_promotes_and_says_who_answered_before(operator, model, dataset, root):
-    newer = world.model(dataset, root)
-    operator.post(f"{PAGE}promote", {"filter": "uplifting"})
-    response = operator.post("/models/news-ridge/v2/promote", {"filter": "uplifting"}, follow=True)
-    assert "Before, news-ridge v1 was." in response.content.decode()
-    assert newer.deployments.get().alias == "champion"
-
-
-def test_it_lets_no_viewer_promote(analyst, model):
-    assert analyst.post(f"{PAGE}promote", {"filter": "uplifting"}).status_code == 403
-
-
-def test_it_refuses_an_unknown_alias_in_a_sentence(operator, model):
-    response = operator.post(f"{PAGE}promote", {"filter": "uplifting", "alias": "king"}, follow=True)
-    assert "There is no alias" in response.content.decode()
-
-
 def test_it_starts_a_benchmark_once(lead, model, sent):
     first = lead.post(f"{PAGE}benchmark", {"split": "test"})
     again = lead.post(f"{PAGE}benchmark", {"split": "test"})
@@ -161,7 +144,10 @@ def test_it_shows_a_benchmark_and_asks_again_until_it_is_done(analyst, model, en
 
 
 def test_it_counts_how_often_a_test_split_was_opened(analyst, measured):
-    assert "opened <b>1 time</b>" in page(analyst, "/data-sets/news/benchmarks")
+    said = "The test split of news was opened once, for one version."
+    for address in ("/data-sets/news/benchmarks", "/models/", PAGE):
+        assert said in page(analyst, address), address
+    assert said not in page(analyst, "/models/?split=val")
 
 
 def test_it_sends_the_worst_to_review(lead, measured):
