@@ -79,6 +79,11 @@ def _chosen(run: TrainingRun, curve: RunCurve) -> str:
     best, measured = curve.best, [row for row in curve.epochs if math.isfinite(row.val_mae)]
     if best is None:
         return ""
+    mean = run.result.manifest.get("averaged") if hasattr(run, "result") else None
+    if mean and mean["kept"]:
+        first, last = mean["epochs"][0], mean["epochs"][-1]
+        figure = f"{mean['val_mae']:.3f}"
+        return f"The mean of the weights of epochs {first}–{last} was kept: its validation MAE, {figure}, is below any epoch's."
     others = f"the smallest of {len(measured)}" if len(measured) > 1 else "the only one"
     verb = "was kept" if best.chosen else "would be kept now" if run.is_final else "is the best so far"
     return f"Epoch {best.number} {verb}: its validation MAE is {others}."

@@ -83,10 +83,6 @@ class Recorder:
             self.run.epochs.filter(chosen=True).update(chosen=False)
             self.run.epochs.filter(number=event["chosen_epoch"]).update(chosen=True)
 
-    def _on_waiting(self, event: Event) -> None:
-        holder = event.get("holder") or {}
-        self._changes["stage"] = f"waiting for the GPU, which {holder.get('run') or 'another process'} has"
-
     def _on_estimate(self, event: Event) -> None:
         """Memory, time and tokens as the first steps foretell them; a resumed process doesn't overwrite what the first said."""
         self.foretold = {key: value for key, value in event.items() if key != "event"}

@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from training.student import artifact
 from training.student.data import read_corpus
@@ -27,6 +28,20 @@ FORETOLD = {
     "checkpointing": False,
     "micro_batch": 16,
     "code_version": artifact.code_version(),
+}
+
+
+class Lack(NamedTuple):
+    """What a machine lacks, as the process says it."""
+
+    text: str
+    permanent: bool
+
+
+LACKS = {
+    "disk full": Lack("The disk that holds /models is full. Free some space: the training goes on by itself.", permanent=False),
+    "base missing": Lack("/bases/tiny is not a base model: it has no config.json.", permanent=True),
+    "out of memory": Lack("CPU has too little memory for this training, even with one article at a time.", permanent=True),
 }
 
 
@@ -90,8 +105,12 @@ def main(scene: str, verb: str, data: Path, out: Path) -> int:
             emit("error", text="The disk is full.", permanent=False)
             return 75
         case "needs less":
-            emit("note", text="Out of memory: 8 articles at a time instead of 16.")
+            emit("note", text="Memory ran out with 16 articles at a time; it goes on with 8, in batches of the same size.")
             learn(data, out)
+        case "disk full" | "base missing" | "out of memory":
+            lack = LACKS[scene]
+            emit("error", text=lack.text, permanent=lack.permanent)
+            return 1 if lack.permanent else 75
         case "crashes":
             sys.stderr.write("Loading…\nValueError: the sky fell\n")
             return 3

@@ -1,5 +1,6 @@
 """A training process' life as its run tells it, with a scripted process in place of a student."""
 
+import errno
 import sys
 import threading
 import time
@@ -11,9 +12,12 @@ from django.db import connection
 from django.utils import timezone
 
 from distillery_site.common.runs import RunState
+from tests.fakes.training_child import LACKS
+from training import datasets, tasks
+from training.learning import in_line
 from training.models import TrainingRun
 from training.registry import nursery
-from training.services import run_training, start_training
+from training.services import resume_training, run_training, start_training
 
 pytestmark = pytest.mark.usefixtures("folders")
 
@@ -82,6 +86,57 @@ def test_a_passing_error_puts_the_run_back(run):
     play(run, "stumbles")
     assert (run.state, run.error) == (RunState.QUEUED, "The disk is full.")
     assert run.not_before > timezone.now()
+
+
+@pytest.mark.parametrize("scene", ["disk full", "base missing", "out of memory"])
+def test_what_a_machine_lacks_reaches_the_person_as_a_sentence(run, scene):
+    play(run, scene)
+    assert run.error == LACKS[scene].text
+    assert run.state == (RunState.FAILED if LACKS[scene].permanent else RunState.QUEUED)
+
+
+def test_a_disk_that_is_full_before_the_process_starts_is_a_sentence_too(run, monkeypatch):
+    def refuse(*args):
+        raise OSError(errno.ENOSPC, "No space left on device", "/var/data/examples.jsonl")
+
+    monkeypatch.setattr(datasets, "export", refuse)
+    play(run, "learns")
+    assert run.state == RunState.QUEUED
+    assert run.error.startswith("The disk is full at /var/data/examples.jsonl: free some space below")
+
+
+def test_a_base_that_is_not_here_is_a_sentence(dataset):
+    run = play(start_training(dataset=dataset, kind="lora", preset="qwen2.5-1.5b"), "learns")
+    assert run.state == RunState.FAILED
+    assert "The base model 'qwen2.5-1.5b' is not in" in run.error and "fetch_base qwen2.5-1.5b" in run.error
+
+
+def test_what_memory_cost_is_noted_while_the_run_goes_on(run):
+    play(run, "needs less")
+    assert run.state == RunState.DONE
+    assert "Memory ran out with 16 articles at a time; it goes on with 8, in batches of the same size." in run.notes
+
+
+def test_the_queue_goes_on_past_a_failed_run(dataset, monkeypatch):
+    """As the gpu lane takes them: one message after the other."""
+    scenes = {"first": "learns", "second": "crashes", "third": "learns"}
+    runs = [start_training(dataset=dataset, kind="ridge", name=name, config={"min_articles": 1}) for name in scenes]
+    assert in_line(runs[2]) == "2 runs wait before this one."
+
+    def work(*, run_id):
+        scene = scenes[TrainingRun.objects.get(pk=run_id).model_name]
+        run_training(run_id=run_id, student=(sys.executable, "-m", "tests.fakes.training_child", scene))
+
+    monkeypatch.setattr(tasks, "run_training", work)
+    for waiting in runs:
+        tasks.train(waiting.pk)
+    assert [row.state for row in TrainingRun.objects.order_by("pk")] == [RunState.DONE, RunState.FAILED, RunState.DONE]
+
+
+def test_a_failed_run_can_be_tried_again(run):
+    play(run, "crashes")
+    assert resume_training(run=run)
+    assert play(run, "learns").state == RunState.DONE
 
 
 def test_a_crash_fails_with_the_last_words(run):
