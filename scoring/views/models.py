@@ -18,9 +18,17 @@ def models(request: HttpRequest) -> HttpResponse:
     measured = [row.model.pk for row in table.rows if row.model] if table else []
     unmeasured = ModelVersion.objects.serving(chosen).exclude(pk__in=measured) if chosen else []
     opened = figures.opened(table.dataset) if table and table.dataset else ""
-    form = CompareForm(initial={"split": split})
+    form = CompareForm(initial={"split": split, **_two(table)})
     shown = {"table": table, "split": split, "unmeasured": unmeasured, "opened": opened, "form": form}
     return render(request, "scoring/models.html", shown)
+
+
+def _two(table: figures.Table | None) -> dict[str, str]:
+    """The first choice of what to compare: the newest version that isn't champion, beside the champion."""
+    rows = [row for row in table.rows if row.model] if table else []
+    champion = next((row.model for row in rows if "champion" in row.aliases and row.model), None)
+    other = next((row.model for row in rows if row.model and not row.baseline and row.model != champion), None)
+    return {"first": other.ref, "second": champion.ref} if champion and other else {}
 
 
 def _version(name: str, number: int) -> ModelVersion:

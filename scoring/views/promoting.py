@@ -1,5 +1,7 @@
 """Who answers for a filter: the gates before a promotion, and the way back."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -15,7 +17,7 @@ from training.services import rollback
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def model_promote(request: HttpRequest, name: str, number: int) -> HttpResponse:
-    """The gates as they stand, and the button; a closed gate asks for a reason."""
+    """The gates as they stand, and after them the button; the page asks for them once it is there, for they may take seconds."""
     model = get_object_or_404(ModelVersion.objects.select_related("dataset"), name=name, number=number)
     asked = request.POST if request.method == "POST" else request.GET
     chosen = get_object_or_404(Filter, slug=asked.get("filter", ""), versions__in=model.versions)
@@ -24,31 +26,30 @@ def model_promote(request: HttpRequest, name: str, number: int) -> HttpResponse:
         messages.error(request, f"There is no alias {alias!r}; there are {' and '.join(Deployment.Alias.values)}.")
         return redirect("model", name, number)
     if request.method != "POST":
-        return _gates(request, model, chosen, alias)
+        return _gates(request, model, chosen, alias) if request.htmx else _page(request, model, chosen, alias)  # type: ignore[attr-defined]
     try:
         before, _ = gates.promote(model=model, filter=chosen, alias=alias, actor=request.user, reason=asked.get("reason", ""))
     except BadInput as refused:
-        return _gates(request, model, chosen, alias, refused)
+        typed = {"problem": f"{refused.problems[0].rstrip(':.')}.", "reason": asked.get("reason", "")}
+        return _page(request, model, chosen, alias, **typed, **_asked(model, chosen, alias))
     was = f" Before, {before} was." if before and before != model else ""
     messages.success(request, f"{model} is now the {alias} of {chosen.name}.{was}")
     return redirect("model", name, number)
 
 
-def _gates(
-    request: HttpRequest, model: ModelVersion, chosen: Filter, alias: str, refused: BadInput | None = None
-) -> HttpResponse:
+def _page(request: HttpRequest, model: ModelVersion, chosen: Filter, alias: str, **more: Any) -> HttpResponse:
+    shown = {"model": model, "filter": chosen, "alias": alias, "history": history(chosen), **more}
+    return render(request, "scoring/promote.html", shown, status=409 if more else 200)
+
+
+def _gates(request: HttpRequest, model: ModelVersion, chosen: Filter, alias: str) -> HttpResponse:
+    shown = {"model": model, "filter": chosen, "alias": alias, **_asked(model, chosen, alias)}
+    return render(request, "scoring/_gates.html", shown)
+
+
+def _asked(model: ModelVersion, chosen: Filter, alias: str) -> dict[str, Any]:
     found = gates.check(model, chosen, alias)
-    shown = {
-        "model": model,
-        "filter": chosen,
-        "alias": alias,
-        "gates": found,
-        "closed": [gate for gate in found if gate.passed is False],
-        "problem": refused.problems[0] if refused else "",
-        "reason": request.POST.get("reason", ""),
-        "history": history(chosen),
-    }
-    return render(request, "scoring/promote.html", shown, status=409 if refused else 200)
+    return {"gates": found, "closed": [gate for gate in found if gate.passed is False]}
 
 
 def filter_promotions(request: HttpRequest, slug: str) -> HttpResponse:

@@ -53,6 +53,13 @@ def page(client: Client, path: str, status: int = 200) -> str:
     return " ".join(response.content.decode().split())
 
 
+def gates_of(client: Client, path: str) -> str:
+    """The part that a page of gates asks for once it is there."""
+    shown = page(client, path)
+    assert 'hx-trigger="load"' in shown and "data-gate" not in shown
+    return " ".join(client.get(path, headers={"HX-Request": "true"}).content.decode().split())
+
+
 def run(*words: str) -> str:
     out = StringIO()
     call_command(*words, stdout=out, stderr=StringIO())
@@ -104,7 +111,7 @@ def test_a_version_beside_itself_is_refused_in_a_sentence(people, newer):
 
 def test_gates_are_seen_before_the_button(people, newer, uplifting):
     without_gates(model=newer, filter=uplifting.filter)
-    html = page(people("operator"), f"{RIDGE}promote?filter=uplifting")
+    html = gates_of(people("operator"), f"{RIDGE}promote?filter=uplifting")
     assert html.count('data-gate="open"') == 4 and html.count('data-gate="told"') == 1
     assert html.index("data-gate") < html.index(">Make it champion</button>")
     assert "Promote it anyway" not in html
@@ -112,7 +119,7 @@ def test_gates_are_seen_before_the_button(people, newer, uplifting):
 
 def test_a_viewer_sees_the_gates_and_no_button(people, newer):
     viewer = people("viewer")
-    assert "Promoting needs the role operator." in page(viewer, f"{RIDGE}promote?filter=uplifting")
+    assert "Promoting needs the role operator." in gates_of(viewer, f"{RIDGE}promote?filter=uplifting")
     assert viewer.post(f"{RIDGE}promote", {"filter": "uplifting"}).status_code == 403
 
 
