@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from distillery_site.common.errors import BadInput
 
 from . import artifact, history
+from .choice import Choice, Coefficients, Scale
 from .config import RidgeConfig
 from .data import Corpus, Example, Floats, Output, targets
 from .events import Emit
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
 _VOCABULARY, _WEIGHTS = "model/vocabulary.json", "model/ridge.safetensors"
-Coefficients = NDArray[np.floating]  # [features, outputs], fp32 to stay small
-_SHRINKS = np.linspace(0.0, 1.0, 21)
 _TRAIN_SAMPLE = 256
 
 
@@ -77,19 +75,6 @@ def _vectorizer(analyzer: str, **options: Any) -> "TfidfVectorizer":
     return TfidfVectorizer(analyzer=analyzer, ngram_range=span, sublinear_tf=True, dtype=np.float32, **options)
 
 
-class Scale:
-    """Scores as the regression sees them: their square roots, or the scores themselves."""
-
-    def __init__(self, root: bool):
-        self.root = root
-
-    def to(self, scores: Floats) -> Floats:
-        return np.sqrt(scores) if self.root else scores
-
-    def back(self, values: Floats) -> Floats:
-        return np.maximum(values, 0.0) ** 2 if self.root else values
-
-
 class RidgeStudent:
     """score = (features · coef + intercept), squared where roots were learnt; one column an output."""
 
@@ -128,43 +113,21 @@ def fit(corpus: Corpus, config: RidgeConfig, directory: Path, emit: Emit) -> Tra
     features, rows = Features.fit(_texts(train), config)
     val_rows, weights = features(_texts(val)), np.array([example.weight for example in train])
     emit("note", text=f"{rows.shape[1]:,} words, word pairs and character runs from {len(train)} articles.")
-    choice = _Choice(history.medians(corpus), rows.shape[1], config)
+    choice = Choice(history.medians(corpus), rows.shape[1], config)
     for step, alpha in enumerate(config.alphas, 1):
         coef, intercept = solve(rows, choice.scale.to(targets(train)), weights, alpha)
-        loss = choice.consider(alpha, coef, intercept, val_rows @ coef + intercept, targets(val))
+        loss = choice.consider((alpha,), coef, intercept, val_rows @ coef + intercept, targets(val))
         seconds = time.monotonic() - started
         eta = seconds / step * (len(config.alphas) - step)
         emit("step", step=step, steps=len(config.alphas), epoch=step / len(config.alphas), loss=loss, lr=None, eta_s=eta,
              tokens_per_s=None)  # fmt: skip
-    chosen = {"alpha_by_output": choice.alpha.tolist(), "shrink_by_output": choice.kept.tolist()}
+    chosen = {"alpha_by_output": [alpha for (alpha,) in choice.setting], "shrink_by_output": choice.kept.tolist()}
     manifest = artifact.describe("ridge", corpus, config, chosen=chosen, parameters=_parameters(choice.coef))
     student = RidgeStudent(features, choice.coef, choice.intercept, manifest)
     student.save(directory)
     progress = history.History()
     progress.add(_epoch(student, corpus, started), emit)
     return Trained(manifest, student.predict, progress, started=started)
-
-
-class _Choice:
-    """For each output the penalty and the pull towards the median with the smallest validation MAE so far."""
-
-    def __init__(self, median: Floats, width: int, config: RidgeConfig):
-        outputs, self.scale = len(median), Scale(config.root)
-        self.median, self.shrinks = self.scale.to(median), _SHRINKS if config.shrink else _SHRINKS[-1:]
-        self.error, self.alpha, self.kept = np.full(outputs, np.inf), np.zeros(outputs), np.zeros(outputs)
-        self.coef: Coefficients = np.zeros((width, outputs), dtype=np.float32)
-        self.intercept = self.median.copy()
-
-    def consider(self, alpha: float, coef: Coefficients, intercept: Floats, predicted: Floats, truth: Floats) -> float:
-        """Take over the outputs that get better; returns this penalty's own mean validation MAE."""
-        for kept in self.shrinks[::-1]:  # of equals the least pulled
-            pulled = self.scale.back(self.median + kept * (predicted - self.median))
-            error = np.array(history.by_output(history.errors(truth, pulled)))
-            better = np.nan_to_num(error, nan=0.0) < self.error
-            self.error[better], self.alpha[better], self.kept[better] = np.nan_to_num(error)[better], alpha, kept
-            self.coef[:, better] = kept * coef[:, better]
-            self.intercept[better] = self.median[better] + kept * (intercept - self.median)[better]
-        return mean_of_columns(history.errors(truth, self.scale.back(predicted)))
 
 
 def solve(rows: "csr_matrix", truth: Floats, weights: Floats, alpha: float) -> tuple[Coefficients, Floats]:
