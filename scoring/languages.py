@@ -13,7 +13,8 @@ from dataclasses import dataclass
 READ_CHARACTERS = 2000
 ENOUGH_LETTERS, ENOUGH_WORDS = 10, 20
 RARE = 0.005  # a smaller share of the training articles teaches nothing, and may be the import's mistakes
-_OWN_SHARE, _LEAD = 0.12, 1.5  # of all words at least so many are the language's, and so many times the next one's
+# Of all words at least so many are a language's commonest, so many times the next language's, and so many of them differ.
+_OWN_SHARE, _LEAD, _DIFFERENT = 0.12, 1.5, 4
 
 NAMES = {
     "ar": "Arabic", "da": "Danish", "de": "German", "el": "Greek", "en": "English", "es": "Spanish", "fr": "French",
@@ -76,7 +77,7 @@ def warnings(text: str, stored: str, taught: Mapping[str, int]) -> list[str]:
     if same >= RARE * total:
         return []
     how_many = f"only {same:,} of the {total:,}" if same else f"none of the {total:,}"
-    return [f"This looks like {name}; {how_many} training articles were, so these scores are little more than guesses."]
+    return [f"This looks like {name}; {how_many} training articles did, so these scores are little more than guesses."]
 
 
 def guess(text: str) -> tuple[str, tuple[str, ...]]:
@@ -98,7 +99,8 @@ def _latin(words: list[str]) -> str:
         return ""
     found = sorted(((sum(word in common for word in words), code) for code, common in _COMMON.items()), reverse=True)
     (most, code), (next_most, _) = found[:2]
-    return code if most >= _OWN_SHARE * len(words) and most >= _LEAD * next_most else ""
+    different = len(_COMMON[code].intersection(words))
+    return code if different >= _DIFFERENT and most >= max(_OWN_SHARE * len(words), _LEAD * next_most) else ""
 
 
 def _told(code: str) -> tuple[str, tuple[str, ...]] | None:

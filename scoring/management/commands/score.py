@@ -118,4 +118,5 @@ def _file(out: Path) -> IO[str]:
 
 def _line(scored: Scored) -> str:
     whose = {"filter": scored.version.filter.slug, "version": scored.version.number, "model": scored.model.ref}
+    whose |= {"interval_level": scored.interval_level}
     return json.dumps({**scored.as_dict(), **whose, "manifest_sha256": scored.model.manifest_sha256}, ensure_ascii=False)
