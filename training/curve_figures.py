@@ -15,7 +15,7 @@ from training.figures import Column, columns
 from training.label_price import UNKNOWN, Price
 from training.models import Dataset, LearningCurve
 from training.provenance import sources_of
-from training.student.powerlaw import Curve, Forecast
+from training.student.powerlaw import Curve, Forecast, half
 
 USUAL_MORE = 500
 
@@ -68,24 +68,26 @@ class Panel:
     @property
     def gain(self) -> str:
         """How much of it is sure: differences between sizes are surer than the level, which these articles share."""
-        if self.forecast is None:
+        said = self.forecast
+        if said is None:
             return ""
-        gain = self.forecast.gain
-        return f"That is {gain.value:.3f} points less ({gain.low:.3f} to {gain.high:.3f})."
+        less = f"{said.gain.value:.3f} points less ({said.gain.low:.3f} to {said.gain.high:.3f})"
+        return (
+            f"That is {less} on the same {said.gain.n:,} articles; on others like them both figures may be "
+            f"{said.level:.3f} higher or lower."
+        )
 
     @property
     def back_test(self) -> str:
-        """“From 80 % it foretold 0.345 ± 0.021, found 0.338: off by −0.007.”"""
+        """“From 80 % of the labels it foretold 0.345 ± 0.004, found 0.338: off by −0.007, …”"""
         tested = self.curve.back_test
         if tested is None:
             return "There are too few sizes to test the curve on its own last point."
-        share = tested.sizes[-1] / self.curve.labels
-        margin = (tested.foretold.high - tested.foretold.low) / 2
         off = f"{tested.off.value:+.3f}".replace("-", "−")
         verdict = "within what chance explains" if tested.held else "more than chance explains, so trust the dashed line less"
         return (
-            f"From {100 * share:.0f} % of the labels it foretold {tested.foretold.value:.3f} ± {margin:.3f}, "
-            f"found {tested.found:.3f}: off by {off}, {verdict}."
+            f"From {100 * tested.sizes[-1] / self.curve.labels:.0f} % of the labels it foretold {tested.foretold:.3f} ± "
+            f"{half(tested.off):.3f}, found {tested.found:.3f}: off by {off}, {verdict}."
         )
 
     @property
@@ -110,7 +112,8 @@ def panels(run: LearningCurve, *, more: int = USUAL_MORE, price: Price | None = 
             more=more,
             price=price,
         )
-        for slug, told in run.fit.get("filters", {}).items()
+        for slug, told in ((slug, run.fit["filters"].get(slug)) for slug in versions if run.fit)
+        if told
     ]
 
 

@@ -65,7 +65,7 @@ def _run(pk: int) -> LearningCurve:
 def _page(request: HttpRequest, dataset: Dataset, run: LearningCurve | None, form: CurveForm) -> HttpResponse:
     told = _told(request, run) if run and run.fit else {}
     if request.htmx and told:  # type: ignore[attr-defined]
-        return render(request, "training/_curve_panels.html", {"run": run, **told})
+        return render(request, "training/_curve_panels.html", {"run": run, "labelled": _labelled(dataset), **told})
     context = {
         "dataset": dataset,
         "run": run,

@@ -131,13 +131,12 @@ def _draw(run: LearningCurve, student: Sequence[str]) -> None:
 def _words(run: LearningCurve, work: Path) -> list[str]:
     """Export the data set and the options, and name everything that the process reads and writes; the test split stays here."""
     config = options.make(run.kind, run.config)
-    datasets.export(run.dataset, work / run.dataset.name)
+    datasets.export(run.dataset, work / "data")
     artifact.write_json(work / "config.json", options.to_json(config))
-    words = ["--kind", run.kind, "--data", str(work / run.dataset.name), "--work", str(points_folder(run))]
+    words = ["--kind", run.kind, "--data", str(work / "data"), "--work", str(points_folder(run))]
     words += ["--config", str(work / "config.json"), "--seeds", str(run.seeds), "--shares", *map(str, run.shares)]
     if isinstance(config, options.LoraConfig):
-        words += ["--base", str(launching.base(run, config.base))]
-        words += ["--lease", str(Path(settings.VAR) / "run" / "gpu.lease")]
+        words += ["--base", str(launching.base(run, config.base)), "--lease", str(Path(settings.VAR) / launching.GPU_LEASE)]
     return words
 
 

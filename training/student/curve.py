@@ -233,7 +233,7 @@ def _accelerator(args: argparse.Namespace, emit: Emit) -> AbstractContextManager
     """A ridge needs none."""
     if args.lease is None or args.kind != "lora":
         return nullcontext()
-    about = {"run": f"a learning curve of {args.data.parent.name}"}
+    about = {"what": "curve", "kind": args.kind, "out": str(args.work)}
     return lease.hold(args.lease, about, wait=lambda holder: emit("waiting", holder=holder))
 
 

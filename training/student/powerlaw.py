@@ -95,7 +95,13 @@ class Measured:
         return fit(self.shares, self.mean[None, :], self.weights)[0]
 
     def laws(self) -> Floats:
-        return fit(self.shares, self.drawn, self.weights)
+        """[draws, 3]: each resample's law, moved by as much as its validation rows are harder or easier than all of them.
+
+        What is left is what is unsure of the curve on these rows; how far they stand for others is the points' interval.
+        """
+        found = fit(self.shares, self.drawn, self.weights)
+        found[:, 0] -= (self.drawn - self.mean).mean(axis=1)
+        return found
 
 
 def measured(errors: Mapping[int, Sequence[Floats]], *, seed: int = 0, draws: int = DRAWS) -> Measured:
@@ -120,19 +126,27 @@ def measured(errors: Mapping[int, Sequence[Floats]], *, seed: int = 0, draws: in
     return Measured(sizes, mean, drawn)
 
 
+def half(of: Interval) -> float:
+    """Half an interval's width, for “± 0.02”."""
+    return (of.high - of.low) / 2
+
+
 @dataclass(frozen=True)
 class Forecast:
-    """What the curve says of `labels`: the error there, and how much lower it is than with the labels there are."""
+    """What the curve says of `labels`: the error there, and how much lower it is than with the labels there are.
+
+    then, gain: on these same validation rows. level: by how much, up or down, both errors may differ on other rows.
+    """
 
     labels: int
     now: float
     then: Interval
     gain: Interval
+    level: float
 
     @property
     def margin(self) -> float:
-        """Half the interval's width, for “± 0.02”."""
-        return (self.then.high - self.then.low) / 2
+        return half(self.then)
 
 
 @dataclass(frozen=True)
@@ -140,7 +154,7 @@ class BackTest:
     """What the curve without its last size foretold for it, what was found, and found − foretold on the same resamples."""
 
     sizes: tuple[int, ...]
-    foretold: Interval
+    foretold: float
     found: float
     off: Interval
 
@@ -213,7 +227,7 @@ class Curve:
         now, then = self.value(1.0), self.value(share)
         drawn = value(self.laws, share)
         gain = interval(now - then, value(self.laws, 1.0) - drawn, rows, LEVEL)
-        return Forecast(self.labels + more, now, interval(then, drawn, rows, LEVEL), gain)
+        return Forecast(self.labels + more, now, interval(then, drawn, rows, LEVEL), gain, half(self.points[-1]))
 
     def value(self, share: float) -> float:
         return float(value(self.law, share))
@@ -231,7 +245,8 @@ class Curve:
             "fell_from": self.fell_from,
             "fell": _bounds(self.fell),
             "rows": self.points[-1].n,
-            "back_test": tested and {"foretold": _bounds(tested.foretold), "found": tested.found, "off": _bounds(tested.off)},
+            "back_test": tested
+            and {"foretold": round(tested.foretold, 6), "found": round(tested.found, 6), "off": _bounds(tested.off)},
         }
 
     @classmethod
@@ -244,18 +259,16 @@ class Curve:
             laws=np.array(told["laws"]),
             fell_from=told["fell_from"],
             fell=_interval(told["fell"], rows),
-            back_test=tested
-            and BackTest(sizes[:-1], _interval(tested["foretold"], rows), tested["found"], _interval(tested["off"], rows)),
+            back_test=tested and BackTest(sizes[:-1], tested["foretold"], tested["found"], _interval(tested["off"], rows)),
         )
 
 
 def _back_test(found: Measured, rows: int) -> BackTest:
     """As if the last size had not been measured yet."""
     known, share = found.upto(len(found.sizes) - 1), found.sizes[-1] / found.sizes[-2]
-    foretold, drawn = float(value(known.law(), share)), value(known.laws(), share)
-    truth = float(found.mean[-1])
-    off = interval(truth - foretold, found.drawn[:, -1] - drawn, rows, LEVEL)
-    return BackTest(known.sizes, interval(foretold, drawn, rows, LEVEL), truth, off)
+    foretold, truth = float(value(known.law(), share)), float(found.mean[-1])
+    drawn = found.drawn[:, -1] - value(fit(known.shares, known.drawn, known.weights), share)
+    return BackTest(known.sizes, foretold, truth, interval(truth - foretold, drawn, rows, LEVEL))
 
 
 def _bounds(of: Interval) -> list[float]:

@@ -15,10 +15,14 @@ SIZES = (284, 567, 1134, 2269, 2836)
 SHARES = np.array(SIZES) / SIZES[-1]
 
 
+def hardness(rng, rows):
+    return rng.gamma(1.0, 1.0, size=(rows, 1))
+
+
 def world(law, seed=0, *, sizes=SIZES, rows=355, seeds=3, mixing=0.15, seed_sd=0.005):
     """{size: errors of each seed} of students that follow `law`: some articles are harder, and every student has its luck."""
     rng = np.random.default_rng(seed)
-    hard = rng.gamma(1.0, 1.0, size=(rows, 1))
+    hard = hardness(rng, rows)
     found = {}
     for size in sizes:
         level = float(value(law, size / sizes[-1]))
@@ -61,13 +65,14 @@ def test_a_size_that_weighs_nothing_does_not_bend_the_law():
 
 @pytest.mark.parametrize("law", [(0.25, 0.12, 0.5), (0.0, 0.4, 0.2), (0.3, 0.05, 1.0)])
 def test_its_interval_covers_the_truth_about_as_often_as_it_says(law):
-    inside = []
+    inside, now, then = [], float(value(law, 1.0)), float(value(law, 2.0))
     for seed in range(25):
         found = curve(law, seed)
-        foretold, true = found.forecast(found.labels), float(value(law, 2.0))
-        inside += [foretold.then.low <= true <= foretold.then.high]
-        inside += [foretold.gain.low <= float(value(law, 1.0)) - true <= foretold.gain.high]
-    assert np.mean(inside) >= 0.84  # of 50, for a 95 % interval
+        foretold, hard = found.forecast(found.labels), hardness(np.random.default_rng(seed), 355).mean()
+        inside += [foretold.then.low <= then * hard <= foretold.then.high]  # on these very rows
+        inside += [abs(foretold.then.value - then) < foretold.margin + foretold.level]  # on all that they stand for
+        inside += [foretold.gain.low <= now - then <= foretold.gain.high]
+    assert np.mean(inside) >= 0.86  # of 75, for a 95 % interval
 
 
 def test_the_law_lies_within_its_own_resamples():
@@ -77,17 +82,23 @@ def test_the_law_lies_within_its_own_resamples():
         assert drawn.min() <= true <= drawn.max()
 
 
-def test_pairing_makes_the_gain_surer_than_the_error_itself():
+def test_what_is_sure_on_these_rows_is_told_apart_from_how_far_they_stand_for_others():
     foretold = curve((0.25, 0.12, 0.5)).forecast(1000)
-    assert foretold.gain.high - foretold.gain.low < foretold.then.high - foretold.then.low
+    assert foretold.margin < foretold.level / 2
     assert foretold.labels == 3836
-    assert foretold.margin == pytest.approx((foretold.then.high - foretold.then.low) / 2)
+    assert foretold.now - foretold.gain.value == pytest.approx(foretold.then.value)
+
+
+def test_the_band_widens_with_the_distance():
+    found = curve((0.25, 0.12, 0.5))
+    near, far = (powerlaw.half(found.band(share)) for share in (1.0, 4.0))
+    assert 0 < near < far
 
 
 def test_it_foretells_its_own_last_point_from_the_others():
     tested = curve((0.25, 0.12, 0.5)).back_test
     assert tested.sizes == SIZES[:-1]
-    assert tested.found == pytest.approx(tested.foretold.value, abs=0.03)
+    assert tested.found == pytest.approx(tested.foretold, abs=0.03)
     assert tested.held
 
 

@@ -107,7 +107,7 @@ def _told(panel: Panel) -> dict[str, Any]:
         and {"labels": said.labels, "now": said.now, "mae": said.then.value, "low": said.then.low, "high": said.then.high}
         | {"gain": said.gain.value, "gain_low": said.gain.low, "gain_high": said.gain.high},
         "usd": panel.price.of(panel.more) if panel.price else None,
-        "back_test": tested and {"foretold": tested.foretold.value, "found": tested.found, "held": tested.held},
+        "back_test": tested and {"foretold": tested.foretold, "found": tested.found, "held": tested.held},
     }
 
 
