@@ -16,7 +16,7 @@ def make_tiny_base(directory: Path, *, pad: bool = True) -> Path:
     import torch
     from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
 
-    vocabulary, merges = _byte_pairs()
+    vocabulary, merges = byte_pairs()
     tokenizer = Qwen2Tokenizer(vocab=vocabulary, merges=merges, pad_token="<pad>" if pad else None)
     torch.manual_seed(0)
     config = Qwen2Config(
@@ -28,7 +28,7 @@ def make_tiny_base(directory: Path, *, pad: bool = True) -> Path:
     return directory
 
 
-def _byte_pairs() -> tuple[dict[str, int], list[tuple[str, str]]]:
+def byte_pairs() -> tuple[dict[str, int], list[tuple[str, str]]]:
     """Vocabulary and merges learned from the words, so that each of them is one token."""
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 

@@ -21,15 +21,25 @@ pytestmark = pytest.mark.usefixtures("folders")
 def own_folder(tmp_path: Path) -> Path:
     folder = tmp_path / "mine"
     folder.mkdir()
-    for name in ("config.json", "tokenizer.json", "model.safetensors"):
-        (folder / name).write_text(json.dumps(name))
+    for name in ("config.json", "tokenizer.json"):
+        (folder / name).write_text(json.dumps({"of": name}))
+    weigh(folder, b"weights")
     return folder
+
+
+def weigh(folder: Path, weights: bytes) -> None:
+    """A file in the form of safetensors with these bytes as its one tensor."""
+    about = {"tensor": {"dtype": "U8", "shape": [len(weights)], "data_offsets": [0, len(weights)]}}
+    head = json.dumps(about).encode()
+    (folder / "model.safetensors").write_bytes(len(head).to_bytes(8, "little") + head + weights)
 
 
 def test_the_list_says_what_is_here(own_folder):
     typed("fetch_base", "mine", "--from", str(own_folder))
-    assert typed_json("fetch_base") == {"bases": {"minilm": False, "qwen2.5-1.5b": False, "mine": True}}
-    assert "Qwen/Qwen2.5-1.5B, 3.1 GB, Apache-2.0" in typed("fetch_base")
+    found = typed_json("fetch_base")["bases"]
+    assert (found["minilm"], found["qwen2.5-1.5b"], found["mine"]) == (False, False, True)
+    listed = typed("fetch_base")
+    assert "Qwen/Qwen2.5-1.5B, 3.1 GB, Apache-2.0" in listed and "google/gemma-3-1b-pt, 2.0 GB, Gemma Terms of Use" in listed
 
 
 def test_a_folder_of_ones_own_is_registered_by_its_weights(own_folder, folders):
@@ -44,6 +54,8 @@ def test_a_folder_of_ones_own_is_registered_by_its_weights(own_folder, folders):
         (["llama"], "There is no base model 'llama' in the catalogue"),
         (["mine", "--from", "/nowhere"], "/nowhere is not a base model"),
         (["--from", "/nowhere"], "Give the folder a name"),
+        (["../mine"], "is no name of a base model"),
+        (["/etc"], "is no name of a base model"),
     ],
 )
 def test_a_wrong_wish_gets_a_sentence(words, sentence):
@@ -55,7 +67,7 @@ def test_train_registers_a_folder_once_and_never_mixes_two_up(dataset, own_folde
     for _ in range(2):
         typed("train", "news", "--student", "lora", "--preset", "tiny", "--base", str(own_folder), "--detach")
     assert TrainingRun.objects.get(kind="lora").config == {"base": "mine"}
-    (own_folder / "model.safetensors").write_text("other weights")
+    weigh(own_folder, b"other weights")
     with pytest.raises(CommandError, match="already has a base model called 'mine'"):
         typed("train", "news", "--student", "lora", "--base", str(own_folder), "--detach")
 

