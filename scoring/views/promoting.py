@@ -20,7 +20,7 @@ def model_promote(request: HttpRequest, name: str, number: int) -> HttpResponse:
     """The gates as they stand, and after them the button; the page asks for them once it is there, for they may take seconds."""
     model = get_object_or_404(ModelVersion.objects.select_related("dataset"), name=name, number=number)
     asked = request.POST if request.method == "POST" else request.GET
-    chosen = get_object_or_404(Filter, slug=asked.get("filter", ""), versions__in=model.versions)
+    chosen = get_object_or_404(Filter.objects.filter(versions__in=model.versions).distinct(), slug=asked.get("filter", ""))
     alias = asked.get("alias", Deployment.Alias.CHAMPION)
     if alias not in Deployment.Alias.values:
         messages.error(request, f"There is no alias {alias!r}; there are {' and '.join(Deployment.Alias.values)}.")
