@@ -20,6 +20,7 @@ from labeling.models import FilterVersion, Oracle
 from training.duplicates import cluster, count_across, shingles
 from training.models import Dataset, DatasetFilter, DatasetItem, Split
 from training.provenance import Made, count, drawn_notes, left_out
+from training.soundness import warnings
 from training.student.data import Corpus, Example, Output, write_corpus
 from training.targets import Row, Wanted, choose, listed, rows_of
 
@@ -81,7 +82,7 @@ def freeze(
         name=name,
         recipe=recipe,
         view=versions[0].view,
-        notes=[*made.notes(), *drawn_notes(rows), *notes],
+        notes=[*made.notes(), *drawn_notes(rows), *notes, *warnings(rows, splits, wanted.leads)],
         clusters=len(set(clusters)),
         created_by=actor,
         fingerprint=_fingerprint(wanted.leads, rows, splits, made),

@@ -23,6 +23,7 @@ from training.promoting import model_for as model_for
 from training.promoting import promote as promote
 from training.promoting import rollback as rollback
 from training.registry import nursery, register, was_moved
+from training.soundness import insist_on_something_to_learn
 from training.student import artifact
 from training.student import config as options
 
@@ -43,11 +44,11 @@ def start_training(
 ) -> TrainingRun:
     """A queued run; the same one while the very same is under way. The door sends it (training.tasks.send).
 
-    A lora is never alone: without a ridge of the same data set one is queued first. A stack takes the newest ridge
-    and lora of its data set unless told otherwise. Raises BadInput with every problem of the options.
+    A lora or a kernel is never alone: without a ridge of the same data set one is queued first. A stack takes the newest
+    student of each kind of its data set unless told otherwise. Raises BadInput with every problem of the options.
     """
     wanted = _wanted(dataset, kind, name, preset, config)
-    if kind == Kind.LORA:
+    if kind in (Kind.LORA, Kind.KERNEL):
         _queue_ridge(dataset, actor)
     members = _members(dataset, kind, parents)
     for run in TrainingRun.objects.trainings().active().filter(**wanted):
@@ -97,6 +98,7 @@ def _wanted(dataset: Dataset, kind: str, name: str | None, preset: str, config: 
     if slugify(name) != name.lower():
         raise BadInput(f"{name!r} can't name a model; use letters, digits, hyphens and underscores.")
     Dataset.objects.select_for_update(no_key=True).get(pk=dataset.pk)
+    insist_on_something_to_learn(dataset)
     return {"dataset": dataset, "kind": kind, "preset": preset, "config": own, "model_name": name}
 
 
@@ -137,7 +139,7 @@ def _members(dataset: Dataset, kind: str, parents: Sequence[ModelVersion]) -> li
             raise BadInput(f"Only a stack is made of other students; a {kind} has no parents.")
         return []
     if not parents:
-        return [_newest(dataset, needed) for needed in (Kind.RIDGE, Kind.LORA)]
+        return _newest_of_each(dataset)
     strangers = [str(parent) for parent in parents if parent.dataset_id != dataset.pk]
     if strangers:
         raise BadInput(f"{' and '.join(strangers)} did not learn from {dataset}, so they can't be stacked for it.")
@@ -146,11 +148,13 @@ def _members(dataset: Dataset, kind: str, parents: Sequence[ModelVersion]) -> li
     return list(parents)
 
 
-def _newest(dataset: Dataset, kind: Kind) -> ModelVersion:
-    model = dataset.model_versions.filter(kind=kind).order_by("-pk").first()
-    if model is None:
-        raise BadInput(f"A stack needs a {kind} of the data set {dataset}, and there is none yet; train one first.")
-    return model
+def _newest_of_each(dataset: Dataset) -> list[ModelVersion]:
+    newest = dataset.model_versions.exclude(kind=Kind.STACK).order_by("kind", "-pk").distinct("kind")
+    found = sorted(newest, key=lambda model: model.pk)
+    if len(found) < 2:
+        there = f"only {found[0]}" if found else "none yet"
+        raise BadInput(f"A stack needs two students or more of the data set {dataset}, and there is {there}: train them first.")
+    return found
 
 
 def run_training(*, run_id: int, student: Sequence[str] = STUDENT) -> None:
