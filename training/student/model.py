@@ -23,7 +23,7 @@ from transformers import AutoModel, AutoModelForSequenceClassification
 
 from distillery_site.common.errors import BadInput, Permanent
 
-from . import artifact, structure
+from . import artifact, fused, structure
 from .bases import Card, resolve
 from .config import LoraConfig
 from .data import Floats, Output
@@ -125,6 +125,7 @@ def build(
     expected = structure.expected(model, adapters)
     head = None if pooling == "last" else nn.Linear(structure.width(model), outputs)
     scorer = Scorer(get_peft_model(model, adapters), head, outputs)
+    fused.fuse(scorer.model)
     check(scorer, tokenizer, expected + (sum(p.numel() for p in head.parameters()) if head is not None else 0))
     return scorer
 
