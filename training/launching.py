@@ -16,7 +16,7 @@ from training.student import config as options
 
 STUDENT = (sys.executable, "-m", "training.student")
 TICK_SECONDS = 0.5
-GPU_LEASE = "run/gpu.lease"  # below VAR: whoever trains on the accelerator holds it, and scoring makes room meanwhile
+GPU_LEASE = "work/gpu.lease"  # below VAR, on the disk that containers share: held while training, and scoring makes room
 _PASSED_ON = (
     "PATH",
     "HOME",
@@ -38,7 +38,7 @@ def arguments(run: TrainingRun, work: Path, out: Path) -> list[str]:
     datasets.export(run.dataset, data)
     artifact.write_json(written, options.to_json(config))
     words = ["--kind", run.kind, "--data", str(data), "--out", str(out), "--config", str(written)]
-    if isinstance(config, options.LoraConfig):
+    if isinstance(config, options.LoraConfig | options.KernelConfig):
         words += ["--base", str(base(run, config.base)), "--lease", str(Path(settings.VAR) / GPU_LEASE)]
     if isinstance(config, options.StackConfig):
         words += ["--bases", str(settings.BASES_ROOT)]

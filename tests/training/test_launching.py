@@ -35,7 +35,7 @@ def test_a_lora_is_told_its_base_and_whose_turn_it_is(dataset, folders, monkeypa
     monkeypatch.setattr(launching, "base", lambda run, name: f"/bases/{name}")
     run = TrainingRun.objects.create(dataset=dataset, kind="lora", preset="tiny", model_name="tiny")
     words = launching.arguments(run, folders, folders / "out")
-    assert words[-4:] == ["--base", "/bases/tiny", "--lease", str(folders / "run" / "gpu.lease")]
+    assert words[-4:] == ["--base", "/bases/tiny", "--lease", str(folders / "work" / "gpu.lease")]
 
 
 def test_a_tracker_that_was_set_up_reaches_the_process_and_nothing_else_does(monkeypatch):
