@@ -22,6 +22,7 @@ class Split(models.TextChoices):
 
 class Kind(models.TextChoices):
     RIDGE = "ridge", "ridge"
+    KERNEL = "kernel", "kernel"
     LORA = "lora", "LoRA"
     STACK = "stack", "stack"
 

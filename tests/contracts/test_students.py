@@ -1,4 +1,4 @@
-"""What every kind of student promises: the same suite over ridge, lora and stack."""
+"""What every kind of student promises: the same suite over all of them."""
 
 import json
 import shutil
@@ -11,7 +11,7 @@ from tests.fakes import small_students
 from training.student import artifact
 from training.student.data import read_corpus
 
-KINDS = ("ridge", "lora", "lora_mean", "stack")
+KINDS = ("ridge", "kernel", "lora", "lora_mean", "stack")
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_it_scores_every_output_of_every_text(student: artifact.Student) -> None
     assert student.view == {"fields": ["text"], "max_words": 400}
 
 
-@pytest.mark.parametrize("kind", ["ridge", "lora_mean", "stack"])
+@pytest.mark.parametrize("kind", ["ridge", "kernel", "lora_mean", "stack"])
 def test_it_beats_the_best_constant(cast: small_students.Cast, kind: str) -> None:
     """(The random decoder behind `lora` knows too little for that; test_lora.py shows that it learns.)"""
     figures = artifact.read_manifest(cast.of(kind))[0]["metrics"]

@@ -73,11 +73,12 @@ def run(*arguments: str | Path, **options: Any) -> Done:
 
 @dataclass(frozen=True)
 class Cast:
-    """Folders of a data set, a base model and three students, for reading only; copy one before changing it."""
+    """Folders of a data set, a base model and a student of each kind, for reading only; copy one before changing it."""
 
     data: Path
     base: Path
     ridge: Path
+    kernel: Path
     lora: Path
     lora_mean: Path
     stack: Path
@@ -90,17 +91,19 @@ class Cast:
 
 @functools.cache
 def cast() -> Cast:
-    """Train all three; a second asker gets the same folders, which go when the process ends."""
+    """Train them all; a second asker gets the same folders, which go when the process ends."""
     import torch
 
     torch.set_num_threads(1)
     root = Path(tempfile.mkdtemp(prefix="distillery-students-"))
     atexit.register(shutil.rmtree, root, ignore_errors=True)
     data, base = write(root / "data"), make_tiny_base(root / "bases" / "tiny")
-    models = {kind: root / "models" / f"words-{kind}" / "v1" for kind in ("ridge", "lora", "lora_mean", "stack")}
-    lora = ("--kind", "lora", "--data", data, "--base", base, "--out")
+    models = {kind: root / "models" / f"words-{kind}" / "v1" for kind in ("ridge", "kernel", "lora", "lora_mean", "stack")}
+    on_base = ("--data", data, "--base", base, "--out")
+    lora = ("--kind", "lora", *on_base)
     steps: dict[str, Callable[[], Done]] = {
         "ridge": lambda: run("--kind", "ridge", "--data", data, "--out", models["ridge"]),
+        "kernel": lambda: run("--kind", "kernel", *on_base, models["kernel"], max_tokens=64, max_lost_share=1.0),
         "lora": lambda: run(*lora, models["lora"], preset="tiny"),
         "lora_mean": lambda: run(*lora, models["lora_mean"], preset="tiny", pooling="mean", learning_rate=1e-2, epochs=4),
         "stack": lambda: run(

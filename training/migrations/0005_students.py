@@ -81,7 +81,12 @@ class Migration(migrations.Migration):
                 ("progress_total", models.PositiveIntegerField(default=0)),
                 ("cost_usd", distillery_site.common.runs.Money(decimal_places=10, default=0, max_digits=20)),
                 ("error", models.TextField(blank=True)),
-                ("kind", models.CharField(choices=[("ridge", "ridge"), ("lora", "LoRA"), ("stack", "stack")], max_length=8)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("ridge", "ridge"), ("kernel", "kernel"), ("lora", "LoRA"), ("stack", "stack")], max_length=8
+                    ),
+                ),
                 ("config", models.JSONField(default=dict, help_text="The student's options.")),
                 (
                     "shares",
@@ -182,5 +187,21 @@ class Migration(migrations.Migration):
                 "ordering": ["-pk"],
                 "indexes": [models.Index(fields=["filter", "alias", "-id"], name="promotion_newest")],
             },
+        ),
+        migrations.AlterField(
+            model_name="modelversion",
+            name="kind",
+            field=models.CharField(
+                choices=[("ridge", "ridge"), ("kernel", "kernel"), ("lora", "LoRA"), ("stack", "stack")],
+                max_length=8,
+            ),
+        ),
+        migrations.AlterField(
+            model_name="trainingrun",
+            name="kind",
+            field=models.CharField(
+                choices=[("ridge", "ridge"), ("kernel", "kernel"), ("lora", "LoRA"), ("stack", "stack")],
+                max_length=8,
+            ),
         ),
     ]

@@ -88,6 +88,11 @@ def _fit(args: argparse.Namespace, chosen: config.Config, corpus: Corpus, emit: 
             from . import baselines
 
             trained, bases_root = baselines.fit(corpus, chosen, args.out, emit), None
+        case config.KernelConfig():
+            base = _base(args)
+            from . import kernel
+
+            trained, bases_root = kernel.fit(corpus, chosen, args.out, emit, base), base.resolve().parent
         case config.LoraConfig():
             base = _base(args)
             from . import fit
@@ -112,7 +117,7 @@ def _foretell(args: argparse.Namespace, chosen: config.Config, corpus: Corpus, e
 def _base(args: argparse.Namespace) -> Path:
     """The base model's folder, asked for just before torch is imported."""
     if args.base is None:
-        raise BadInput("A lora student needs --base, the folder of its base model.")
+        raise BadInput(f"A {args.kind} student needs --base, the folder of its base model.")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait leave the processor to the site
     folder: Path = args.base
     return folder

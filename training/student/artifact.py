@@ -124,6 +124,10 @@ def _open(directory: Path, manifest: Mapping[str, Any], sha256: str, bases: Path
         from .baselines import RidgeStudent
 
         return RidgeStudent.open(directory, manifest, sha256)
+    if kind == "kernel":
+        from .kernel import KernelStudent
+
+        return KernelStudent.open(directory, manifest, sha256, root=bases)
     if kind == "stack":
         from .stack import StackStudent
 

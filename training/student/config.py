@@ -32,6 +32,33 @@ class RidgeConfig:
 
 
 @dataclass(frozen=True)
+class KernelConfig:
+    """Ridge regression with a Gaussian kernel over a frozen base's vectors: minutes on a processor, nothing to tune."""
+
+    base: str = _option("minilm", "Name of the base model in the catalogue or of a local folder's registration.")
+    layers: int = _option(
+        6, "Layers whose mean token vectors describe an article, evenly spaced to the last.", low=1, high=200
+    )
+    gammas: tuple[float, ...] = _option(
+        (0.5, 0.8, 1.2), "Kernel widths to try, exp(-gamma · distance); each output takes the best in validation.", low=1e-6
+    )
+    alphas: tuple[float, ...] = _option(
+        (0.05, 0.1, 0.2), "Ridge penalties to try; each output takes the one with the smallest validation MAE.", low=1e-6
+    )
+    root: bool = _option(
+        True, "Learn the square roots of the scores: it weighs errors among the many low scores more, as the MAE does."
+    )
+    shrink: bool = _option(True, "Pull an output towards the training median as far as that lowers its validation MAE.")
+    max_tokens: int = _option(512, "Tokens of an article that the student reads; the rest is cut.", low=8, high=131_072)
+    truncation: Literal["head", "head_tail"] = _option(
+        "head", "What is kept of a long article: its beginning, or the first three quarters of the limit and the last one."
+    )
+    max_lost_share: float = _option(
+        0.5, "Refuse to train when the median article would lose more than this share of its tokens.", low=0.0, high=1.0
+    )
+
+
+@dataclass(frozen=True)
 class LoraConfig:
     """Low-rank adapters on a pretrained base, with one linear head for all outputs."""
 
@@ -100,8 +127,10 @@ class StackConfig:
     seed: int = _option(0, "Seed of the folds.", low=0, high=2**32 - 1)
 
 
-Config = RidgeConfig | LoraConfig | StackConfig
-KINDS: dict[str, type[Config]] = {"ridge": RidgeConfig, "lora": LoraConfig, "stack": StackConfig}
+Config = RidgeConfig | KernelConfig | LoraConfig | StackConfig
+KINDS: dict[str, type[Config]] = {
+    "ridge": RidgeConfig, "kernel": KernelConfig, "lora": LoraConfig, "stack": StackConfig
+}  # fmt: skip
 
 _QWEN = {"base": "qwen2.5-1.5b", "pooling": "last", "max_tokens": 512, "batch_size": 8}
 PRESETS: dict[str, Mapping[str, Any]] = {
