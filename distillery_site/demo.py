@@ -42,12 +42,17 @@ class Plan:
 
     dataset: str = "news"
     articles: int | None = None
+    kernel: dict[str, Any] = field(default_factory=dict)
     lora: dict[str, Any] = field(default_factory=dict)
     seed: int = 1
 
     @classmethod
     def fast(cls) -> "Plan":
-        return cls(dataset="news-fast", articles=600, lora={"epochs": 1, "max_tokens": 256})
+        short = {"max_tokens": 128, "max_lost_share": 0.8}
+        return cls(dataset="news-fast", articles=600, kernel=short, lora={"epochs": 1, "max_tokens": 256})
+
+    def options(self, kind: Kind) -> dict[str, Any]:
+        return {Kind.KERNEL: self.kernel, Kind.LORA: self.lora}.get(kind, {})
 
 
 @dataclass
@@ -73,9 +78,10 @@ class Demo:
         ridge = self.student(dataset, Kind.RIDGE)
         self.serve_best(dataset, [ridge])
         self.say(curl_line(self.url, api_key()))
-        lora = self.student(dataset, Kind.LORA)
-        stack = self.student(dataset, Kind.STACK)
-        self.serve_best(dataset, [ridge, lora, stack])
+        kernel = self.student(dataset, Kind.KERNEL)
+        self.serve_best(dataset, [ridge, kernel])
+        lora, stack = self.student(dataset, Kind.LORA), self.student(dataset, Kind.STACK)
+        self.serve_best(dataset, [ridge, kernel, lora, stack])
         self.ask_people(dataset)
         return dataset
 
@@ -135,9 +141,8 @@ class Demo:
         with self.stage(kind):
             run = dataset.training_runs.trainings().filter(kind=kind).newest().first()
             if run is None:
-                config = self.plan.lora if kind == Kind.LORA else {}
                 preset = "minilm-demo" if kind == Kind.LORA else ""
-                run = training.start_training(dataset=dataset, kind=kind, preset=preset, config=config)
+                run = training.start_training(dataset=dataset, kind=kind, preset=preset, config=self.plan.options(kind))
             revive(run)
             if not run.is_final:
                 self.say(f"Training {run.model_name}.")

@@ -82,7 +82,7 @@ def by_dimension(reports: dict[str, Benchmark]) -> dict[str, dict[str, dict[str,
     return found
 
 
-COLUMNS = ("constant", Kind.RIDGE.value, Kind.LORA.value, Kind.STACK.value, "repeat")
+COLUMNS = ("constant", *Kind.values, "repeat")
 
 
 def table(report: dict[str, Any]) -> str:

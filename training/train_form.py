@@ -33,6 +33,7 @@ class TrainForm(forms.Form):
         label="Kind of student",
         choices=[
             (Kind.RIDGE, "Ridge: word counts and linear regression; seconds, and the baseline that others have to beat"),
+            (Kind.KERNEL, "Kernel: compares articles as a pretrained language model sees them; minutes"),
             (Kind.LORA, "LoRA: a pretrained language model that learns in small adapters; minutes to hours"),
             (Kind.STACK, "Stack: weighs the answers of other students; seconds, and mostly a little better than each"),
         ],
@@ -45,7 +46,7 @@ class TrainForm(forms.Form):
         required=False,
         label="Members",
         widget=forms.CheckboxSelectMultiple,
-        help_text="None chosen: the newest ridge and LoRA students of the data set.",
+        help_text="None chosen: the newest student of each kind that learned from the data set.",
     )
     name = forms.SlugField(
         max_length=80, required=False, label="Name of the student", help_text="Empty: named after the data set and the kind."
@@ -72,7 +73,8 @@ class TrainForm(forms.Form):
     @property
     def others(self) -> list[tuple[str, list[tuple[str, Any, str]]]]:
         """For each kind the options that have no field: [(name, default, what it does)]."""
-        return [(kind, [row for row in config.describe(kind) if row[0] not in MATTER]) for kind in config.KINDS]
+        shown = {Kind.LORA.value: MATTER}
+        return [(kind, [row for row in config.describe(kind) if row[0] not in shown.get(kind, ())]) for kind in config.KINDS]
 
     def clean_config(self) -> dict[str, Any]:
         lines = [line for line in map(str.strip, self.cleaned_data["config"].splitlines()) if line]
