@@ -1,6 +1,6 @@
 # Every target sets up what it needs; a second time it takes no time.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test bench-label lint setup clean
+.PHONY: help demo up test bench-label bench-train verify-gpu lint setup clean
 PYTHON_IN_VENV := .venv/bin/python
 EXTRAS := local label students
 PINS := pyproject.toml constraints.txt
@@ -19,6 +19,12 @@ test: .venv/.tests ## run every test; TEST_ARGS="tests/labeling -k budget" for s
 
 bench-label: .venv/.ready ## measure labelling against a fake vendor; BENCH_ARGS="rate --articles 500" for a part
 	@$(PYTHON_IN_VENV) -m scripts.bench_label $(BENCH_ARGS)
+
+bench-train: .venv/.ready ## measure training: speed, errors, coverage; BENCH_ARGS="speed --rounds 5" for a part
+	@$(PYTHON_IN_VENV) -m scripts.bench_train $(BENCH_ARGS)
+
+verify-gpu: .venv/.ready ## on a machine with a GPU: memory, speed and parity of training and scoring there; BENCH_ARGS="…"
+	@$(PYTHON_IN_VENV) -m scripts.verify_gpu $(BENCH_ARGS)
 
 lint: .venv/.tests ## ruff, djlint, mypy and the import contracts
 	@.venv/bin/ruff check .

@@ -6,7 +6,8 @@ from typing import Any
 
 from scripts.bench import world
 from scripts.bench.ledger import books_of
-from scripts.bench.rate import PLENTY, tell
+from scripts.bench.rate import PLENTY
+from scripts.bench.say import tell
 from scripts.bench.site import Site
 from scripts.bench.vendor import Vendor
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from scripts.bench import world
+from scripts.bench.say import tell
 from scripts.bench.site import ROOT, Site
 from scripts.bench.vendor import Vendor
 from tests.fakes.vendor import KEY
@@ -55,7 +56,3 @@ def bare_loop(vendor: Vendor, options: Namespace) -> float:
     if done.returncode:
         raise SystemExit(f"The bare loop failed: {done.stderr[-2000:]}")
     return float(json.loads(done.stdout)["cpu_ms_per_label"])
-
-
-def tell(line: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {line.strip()}", file=sys.stderr, flush=True)

@@ -23,6 +23,8 @@ SERVICES = ("DATABASE_URL", "REDIS_URL", "ENGINE_URL", "ENGINE_TOKEN")
 class Site:
     """After `begin`, this process uses the site's own tables too: import models only then."""
 
+    programs = "label,default,beat"
+
     def __init__(self, vendor: str, key: str, **settings: str):
         self.var = Path(tempfile.mkdtemp(prefix="bench-", dir="/tmp"))  # noqa: S108 (sockets need a short path)
         self.var.chmod(0o755)
@@ -32,7 +34,7 @@ class Site:
         self.peak_mb: dict[int, float] = {}  # by worker: each that was killed has its own
 
     def begin(self) -> None:
-        command = [sys.executable, "manage.py", "up", "--only", "label,default,beat"]
+        command = [sys.executable, "manage.py", "up", "--only", self.programs]
         self.process = subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=self.log, stderr=self.log)
         until(lambda: "Distillery is up" in self.said(), START_SECONDS, self.said)
         for name in SERVICES:
@@ -52,6 +54,9 @@ class Site:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(60)
         self.log.close()
+        self.clear()
+
+    def clear(self) -> None:
         shutil.rmtree(self.var, ignore_errors=True)
 
     # Its processes

@@ -14,7 +14,7 @@ from labeling.models import Article, LabelingItem, LabelingRun, LabelingShard
 from labeling.prompting.fencing import frame
 from scripts.bench import world
 from scripts.bench.ledger import Books, books_of
-from scripts.bench.rate import tell
+from scripts.bench.say import tell
 from scripts.bench.site import Site
 from scripts.bench.vendor import Vendor
 from tests.fakes.vendor.answers import hash_of
