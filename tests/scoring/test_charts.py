@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.charts import bands_svg, key_svg, scatter_svg, track_svg
+from scoring.charts import bands_svg, key_svg, scatter_svg, score_svg, track_svg
 from scoring.figures import Track
 from training.student.metrics import Band
 
@@ -136,3 +136,9 @@ def test_it_scales_bars_of_bands_to_the_shared_axis():
     bars = [(node.attrib["class"], float(node.attrib["height"])) for node in ET.fromstring(svg).iter("rect")]
     assert bars == [("bar-mark", 27), ("bar-mark bar-few", 54)]
     assert "5–7: none, n = 0" in svg
+
+
+def test_a_scores_whisker_goes_from_end_to_end_of_its_interval_and_stays_on_the_scale():
+    drawn = score_svg(6.0, 4.5, 12.0)
+    assert drawn.count("track-whisker") == 3 and 'x1="45%"' in drawn and 'x2="100%"' in drawn
+    assert "track-whisker" not in score_svg(6.0, None, None)

@@ -29,7 +29,7 @@ def write(directory: Path, about: Mapping[str, Any], corpus: Corpus, history: Hi
 
 
 def _report(about: Mapping[str, Any], corpus: Corpus, history: History) -> str:
-    parts = [_summary(about), _dimensions(about["metrics"], corpus), _epochs(history), _settings(about)]
+    parts = [_summary(about), _dimensions(about, corpus), _epochs(history), _settings(about)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -60,14 +60,29 @@ def _summary(about: Mapping[str, Any]) -> str:
     return "\n".join([lines[0], "", lines[1], "", *lines[2:]])
 
 
-def _dimensions(figures: Mapping[str, Any], corpus: Corpus) -> str:
+def _dimensions(about: Mapping[str, Any], corpus: Corpus) -> str:
+    figures = about["metrics"]
     rows = [
-        (output.filter, output.dimension, f"{ours:.3f}", f"{constant:.3f}", f"{skill(ours, constant):.0%}")
-        for output, ours, constant in zip(
-            corpus.outputs, figures["val_mae_by_output"], figures["val_constant_mae_by_output"], strict=True
+        (
+            output.filter,
+            output.dimension,
+            f"{ours:.3f}",
+            f"{constant:.3f}",
+            f"{skill(ours, constant):.0%}",
+            *_served(about, place),
+        )
+        for place, (output, ours, constant) in enumerate(
+            zip(corpus.outputs, figures["val_mae_by_output"], figures["val_constant_mae_by_output"], strict=True)
         )
     ]
-    return "## Validation error by dimension\n\n" + _table(("filter", "dimension", "MAE", "constant", "skill"), rows)
+    head = ("filter", "dimension", "MAE", "constant", "skill", "calibration", f"{about['intervals']['level']:.0%} interval")
+    return "## Validation error by dimension\n\n" + _table(head, rows)
+
+
+def _served(about: Mapping[str, Any], place: int) -> tuple[str, str]:
+    """An output's calibration, and by how much its interval reaches to both sides, from the lowest scores to the highest."""
+    halves = about["intervals"]["outputs"][place]["half_width"]
+    return about["calibration"]["outputs"][place]["kind"], "± " + ", ".join(f"{half:.1f}" for half in halves)
 
 
 def _epochs(history: History) -> str:
