@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from django.db import connection
@@ -13,6 +14,7 @@ from labeling.models import FilterVersion, LabelingRun, OracleLabel
 from training.charts import BINS, EpochPoint
 from training.models import Dataset, ModelVersion, Split, TrainingRun
 from training.provenance import labelled_by, oracles_of
+from training.registry import nursery
 from training.student import config
 
 
@@ -145,6 +147,13 @@ def options(run: TrainingRun) -> list[Option]:
         Option(name, values[name], about, values[name] != (list(default) if isinstance(default, tuple) else default))
         for name, default, about in config.describe(run.kind)
     ]
+
+
+def tensorboard(run: TrainingRun) -> Path | None:
+    """The folder with a run's curves, once there is one."""
+    grown = run.result.path if hasattr(run, "result") else nursery(run)
+    folder = grown / "reports" / "tensorboard"
+    return folder if folder.is_dir() else None
 
 
 def dataset_table(dataset: Dataset) -> DatasetTable:

@@ -9,6 +9,7 @@ from django.db.models import Count
 from distillery_site.common.runs import RunState
 from training.figures import EpochRow, RunCurve, run_curve
 from training.models import DatasetItem, Kind, ModelVersion, Split, TrainingRun
+from training.provenance import count
 from training.student import history
 
 STILL = 0.01  # of the error; epochs that differ by less are level
@@ -23,6 +24,14 @@ class Baselines:
     constant: float | None = None
     ridge: float | None = None
     ridge_model: str = ""
+
+    @property
+    def words(self) -> str:
+        """What follows an error in a sentence."""
+        if self.constant is None or self.ridge is None:
+            return ""
+        others = f"the best constant misses it by {self.constant:.3f} and {self.ridge_model} by {self.ridge:.3f}"
+        return f"on the same {count(self.articles, 'article')} {others}"
 
 
 @dataclass(frozen=True)

@@ -144,7 +144,8 @@ def _run(pk: int) -> TrainingRun:
 def training_run(request: HttpRequest, pk: int) -> HttpResponse:
     run = _run(pk)
     own = _of_estimate(run) if run.is_estimate else _of_training(run)
-    return render(request, "training/run.html", {**own, "options": figures.options(run), "command": train_command(run)})
+    beside = {"options": figures.options(run), "command": train_command(run), "curves": figures.tensorboard(run)}
+    return render(request, "training/run.html", own | beside)
 
 
 def _of_training(run: TrainingRun) -> dict[str, Any]:
