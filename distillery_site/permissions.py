@@ -115,6 +115,8 @@ TABLE: dict[str, Rule] = {
     "api_score": do(VIEWER),
     "api_filters": see(),
     "api_models": see(),
+    "api_promote": do(OPERATOR),
+    "api_rollback": do(OPERATOR),
     "api_schema": see(),
     "api_docs": see(),
     # Django's admin: raw rows

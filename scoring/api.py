@@ -26,7 +26,7 @@ REFUSALS = {
     401: "No key, or one that is wrong, expired or revoked.",
     403: "The account's role is too low.",
     404: "No such filter.",
-    409: "Nothing serves this filter under this alias.",
+    409: "Nothing serves this filter under this alias, or a gate is closed.",
     413: "Too many articles, an article that is too long, or a body that is too large.",
     415: "The body is not JSON.",
     429: "Too much is waiting; Retry-After tells when to come back.",

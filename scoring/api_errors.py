@@ -14,6 +14,7 @@ from rest_framework.views import exception_handler
 from distillery_site.common.errors import BadInput, DistilleryError
 from scoring.engine.base import EngineDown, EngineError, Overloaded
 from scoring.services import NoModel
+from training.promoting import GatesClosed
 
 WANTS_KEY = ErrorDetail("This needs a key: send it as “Authorization: Bearer dk_…”.", "not_authenticated")
 RETRY_DOWN = 5  # seconds; the supervisor has a new scoring process up by then
@@ -53,6 +54,8 @@ def errors(exc: Exception, context: dict[str, Any]) -> Response | None:
 
 
 def _refusal(error: DistilleryError) -> Response:
+    if isinstance(error, GatesClosed):
+        return Response(_body("gates_closed", str(error), error.problems), 409)
     if isinstance(error, BadInput):
         return Response(_body("invalid", str(error), error.problems), 400)
     if isinstance(error, NoModel):

@@ -89,7 +89,8 @@ def start_benchmark(
 ) -> Benchmark:
     """The benchmark of a version on a split of its own data set (or another), queued unless it is there already.
 
-    A version that learned elsewhere is measured on the newest data set that has labels for all its outputs. One that failed or was cancelled is queued again; what it predicted stays.
+    A version that learned elsewhere is measured on the newest data set that has labels for all its outputs. One that
+    failed or was cancelled is queued again; what it predicted stays.
     """
     if split not in (Split.VAL, Split.TEST):
         raise BadInput(f"A benchmark runs on val or test, not on {split!r}: the student has seen the rest.")

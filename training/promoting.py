@@ -15,6 +15,10 @@ REASON_LENGTH = 500
 Gates = Sequence[Mapping[str, Any]]
 
 
+class GatesClosed(BadInput):
+    """A gate is closed and nobody gave a reason to pass it; the problems after the first are what the gates said."""
+
+
 @transaction.atomic
 def promote(
     *,
@@ -27,7 +31,8 @@ def promote(
 ) -> ModelVersion | None:
     """Point a filter's alias at a version; gives the version that answered before. Refuses one that can't answer.
 
-    `gates` are what was checked, [{gate, passed, sentence}]; when one is closed (passed is False) a reason is needed.
+    `gates` are what was checked, [{gate, passed, sentence}]; when one is closed (passed is False) a reason is needed,
+    or GatesClosed is raised.
     """
     _check_alias(alias)
     if not model.outputs.filter(version__filter=filter).exists():
@@ -82,7 +87,7 @@ def _reason(model: ModelVersion, filter_: Filter, alias: str, gates: Gates, reas
     reason = reason.strip()
     if closed and not reason:
         shut = "one gate is" if len(closed) == 1 else f"{len(closed)} gates are"
-        raise BadInput(f"{model} was not made {alias} of {filter_}, for {shut} closed:", *closed)
+        raise GatesClosed(f"{model} was not made {alias} of {filter_}, for {shut} closed:", *closed)
     if len(reason) > REASON_LENGTH:
         raise BadInput(f"The reason has {len(reason):,} characters; {REASON_LENGTH} is the most.")
     return reason if closed else ""

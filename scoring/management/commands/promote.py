@@ -8,12 +8,12 @@ from django.core.management import CommandError
 from django.db import transaction
 
 from distillery_site.common.commands import Answering
-from distillery_site.common.errors import BadInput
 from labeling.models import Filter
 from scoring import gates
 from scoring.engine.local import LocalEngine
 from training import lookup
 from training.models import Deployment, ModelVersion
+from training.promoting import GatesClosed
 
 
 class Command(Answering):
@@ -50,9 +50,7 @@ def _promote(
 ) -> tuple[ModelVersion | None, list[gates.Gate]]:
     try:
         return gates.promote(model=model, filter=filter_, alias=alias, reason=reason, through=through)
-    except BadInput as refused:
-        if reason or len(refused.problems) == 1:
-            raise
+    except GatesClosed as refused:
         raise CommandError(" ".join([*refused.problems, "To promote it all the same, add --force REASON."])) from refused
 
 
