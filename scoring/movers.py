@@ -70,11 +70,13 @@ def _told(found: Comparison, by: Floats, n: int) -> list[Seen]:
 
 def _seen(found: Comparison, place: int, articles: dict[int, Article], reason: str) -> Seen:
     truth, ours, theirs = found.truth[place], found.ours[place], found.theirs[place]
+    off = [float(_row_means(np.abs(said - truth)[None])[0]) for said in (ours, theirs)]
     rows = zip(found.names.values(), truth, ours, theirs, strict=True)
     return Seen(
         articles[found.article_ids[place]],
         float(np.abs(ours - theirs).mean()),
-        *(float(_row_means(np.abs(said - truth)[None])[0]) for said in (ours, theirs)),
+        off[0],
+        off[1],
         [Scores(name, None if np.isnan(said) else float(said), float(a), float(b)) for name, said, a, b in rows],
         reason,
     )
