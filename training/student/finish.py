@@ -88,7 +88,9 @@ def _measured(trained: Trained, own: artifact.Student, corpus: Corpus, emit: Emi
 
 
 def _said(calibration: Mapping[str, Any]) -> str:
-    kept = [one for one in calibration["outputs"] if one["kind"] != "none"]
+    kept, fewest = [one for one in calibration["outputs"] if one["kind"] != "none"], min(calibrate.ENOUGH.values())
+    if calibration["n"] < fewest:
+        return f"No calibration: it takes {fewest} validation articles, and these are {calibration['n']}."
     if not kept:
         return "No calibration: on rows that it was not fitted on it did not clearly lower the validation MAE of any score."
     gain = sum(one["mae_before"] - one["mae_after"] for one in kept) / len(kept)

@@ -61,20 +61,11 @@ def _summary(about: Mapping[str, Any]) -> str:
 
 
 def _dimensions(about: Mapping[str, Any], corpus: Corpus) -> str:
-    figures = about["metrics"]
-    rows = [
-        (
-            output.filter,
-            output.dimension,
-            f"{ours:.3f}",
-            f"{constant:.3f}",
-            f"{skill(ours, constant):.0%}",
-            *_served(about, place),
-        )
-        for place, (output, ours, constant) in enumerate(
-            zip(corpus.outputs, figures["val_mae_by_output"], figures["val_constant_mae_by_output"], strict=True)
-        )
-    ]
+    figures, rows = about["metrics"], []
+    for place, output in enumerate(corpus.outputs):
+        ours, constant = figures["val_mae_by_output"][place], figures["val_constant_mae_by_output"][place]
+        shown = (f"{ours:.3f}", f"{constant:.3f}", f"{skill(ours, constant):.0%}")
+        rows.append((output.filter, output.dimension, *shown, *_served(about, place)))
     head = ("filter", "dimension", "MAE", "constant", "skill", "calibration", f"{about['intervals']['level']:.0%} interval")
     return "## Validation error by dimension\n\n" + _table(head, rows)
 
