@@ -1,7 +1,7 @@
 """The form that starts a training: the options that matter as fields, all others as lines; its words come from the options."""
 
 import re
-from dataclasses import Field, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -21,8 +21,7 @@ PRESETS = (
     ("seed-faithful", "seed-faithful: the settings this began with, for comparison only"),
 )
 MATTER = ("base", "epochs", "learning_rate", "batch_size", "max_tokens", "loss", "truncation", "instruction")
-_LORA = {option.name: option for option in fields(config.LoraConfig)}
-_TYPES = get_type_hints(config.LoraConfig)
+_LORA = config.LoraConfig()
 
 
 class TrainForm(forms.Form):
@@ -60,21 +59,27 @@ class TrainForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        chosen = self["preset"].value()
-        preset = chosen if chosen in config.PRESETS else ""
-        defaults = config.make(Kind.LORA, {"preset": preset})
-        for name in MATTER:
-            self.fields[name] = _field(_LORA[name], getattr(defaults, name))
+        typed, preset = str(self["kind"].value()), self["preset"].value()
+        self.chosen = typed if typed in config.KINDS else Kind.RIDGE.value
+        defaults = config.make(self.chosen, {"preset": preset if self.has_presets and preset in config.PRESETS else ""})
+        for name in MATTER:  # those of other kinds too: what was typed for one is refused beside it, not dropped
+            of = type(defaults) if hasattr(defaults, name) else config.LoraConfig
+            self.fields[name] = _field(name, of, getattr(defaults, name, getattr(_LORA, name)))
 
     @property
-    def of_lora(self) -> list[forms.BoundField]:
-        return [self[name] for name in MATTER]
+    def has_presets(self) -> bool:
+        return self.chosen == Kind.LORA
 
     @property
-    def others(self) -> list[tuple[str, list[tuple[str, Any, str]]]]:
-        """For each kind the options that have no field: [(name, default, what it does)]."""
-        shown = {Kind.LORA.value: MATTER}
-        return [(kind, [row for row in config.describe(kind) if row[0] not in shown.get(kind, ())]) for kind in config.KINDS]
+    def of_kind(self) -> list[forms.BoundField]:
+        """Fields of the chosen kind's options, and any with an error."""
+        known = {option.name for option in fields(config.KINDS[self.chosen])}
+        return [self[name] for name in MATTER if name in known or name in self.errors]
+
+    @property
+    def others(self) -> list[tuple[str, str]]:
+        """[(a line with the default, what it does)] of the chosen kind's options that have no field."""
+        return [(option_line(name, value), about) for name, value, about in config.describe(self.chosen) if name not in MATTER]
 
     def clean_config(self) -> dict[str, Any]:
         lines = [line for line in map(str.strip, self.cleaned_data["config"].splitlines()) if line]
@@ -150,11 +155,11 @@ def typed_for(run: TrainingRun) -> dict[str, Any]:
     }
 
 
-def _field(option: Field[Any], default: Any) -> forms.Field:
-    """An optional field for one option; empty means what the preset says."""
-    kind, label = _TYPES[option.name], option.name.replace("_", " ").capitalize()
-    common = {"required": False, "label": label, "help_text": option.metadata["about"]}
-    if option.name == "base":
+def _field(name: str, of: type[config.Config], default: Any) -> forms.Field:
+    """An optional field for one option of a kind; empty means what the preset says."""
+    about = next(option.metadata["about"] for option in fields(of) if option.name == name)
+    kind, common = get_type_hints(of)[name], {"required": False, "label": name.replace("_", " ").capitalize(), "help_text": about}
+    if name == "base":
         said, *rest = _bases(default)
         return OrAsThePresetHasIt(default=default, said=said[1], rest=rest, **{**common, "label": "Base model", "help_text": ""})
     if get_origin(kind) is Literal:

@@ -108,8 +108,9 @@ def _started(start: Callable[..., TrainingRun], form: TrainForm, request: HttpRe
 
 @require_POST
 def training_options(request: HttpRequest) -> HttpResponse:
-    """The fields of a LoRA again, with the defaults of another preset; what was typed stays."""
-    return render(request, "training/_run_options.html", {"form": TrainForm(initial=request.POST.dict())})
+    """The form again, with the options of another kind or the defaults of another preset; what was typed stays."""
+    typed = {**request.POST.dict(), "parents": request.POST.getlist("parents")}
+    return render(request, "training/_run_form.html", {"form": TrainForm(initial=typed)})
 
 
 @require_POST

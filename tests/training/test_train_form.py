@@ -30,11 +30,19 @@ def form(**typed: Any) -> TrainForm:
 
 
 def test_the_options_that_matter_are_fields_with_their_sentence_and_the_preset_s_value(dataset):
-    fields = TrainForm(initial={"preset": "qwen2.5-1.5b"})
-    assert [field.name for field in fields.of_lora] == list(MATTER)
+    fields = TrainForm(initial={"kind": "lora", "preset": "qwen2.5-1.5b"})
+    assert [field.name for field in fields.of_kind] == list(MATTER)
     assert fields["max_tokens"].help_text.startswith("Tokens of") and 'placeholder="512"' in str(fields["max_tokens"])
     assert "qwen2.5-1.5b (not on this machine)" in str(fields["base"])
     assert "minilm (fetched at the start, 92 MB)" in str(fields["base"])
+
+
+@pytest.mark.parametrize(("kind", "names"), [("ridge", []), ("kernel", ["base", "max_tokens", "truncation"]), ("oak", [])])
+def test_each_kind_shows_its_own_options(dataset, kind, names):
+    fields = TrainForm(initial={"kind": kind})
+    assert [field.name for field in fields.of_kind] == names
+    assert ("layers=6" in [line for line, _ in fields.others]) == (kind == "kernel")
+    assert kind != "kernel" or 'placeholder="512"' in str(fields["max_tokens"])
 
 
 def test_fields_and_lines_together_are_the_options(dataset):
@@ -69,7 +77,7 @@ def test_an_error_stands_beside_the_field_that_caused_it(dataset, typed, field, 
 
 def test_what_start_training_refuses_stands_beside_its_field_too(lead, dataset):
     html = lead.post("/training/new", {"dataset": "news", "kind": "stack"}).content.decode()
-    assert re.search(r'id="id_parents_set".*?A stack needs a ridge', html, re.DOTALL)
+    assert re.search(r'id="id_parents_set".*?A stack', html, re.DOTALL)
 
 
 def test_a_run_is_typed_again_as_it_was(dataset):
