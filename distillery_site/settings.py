@@ -171,6 +171,9 @@ EMBEDDED_ENGINE = not env.text("ENGINE_URL")
 ENGINE_BIND = env.text("ENGINE_BIND", "127.0.0.1")  # where it listens; others ask it at ENGINE_URL
 ENGINE_TOKEN = env.secret("ENGINE_TOKEN") or local.kept_secret(VAR / "engine_token", lambda: secrets.token_urlsafe(32))
 ENGINE_TIMEOUT = env.number("ENGINE_TIMEOUT", 60.0)
+ENGINE_WHILE_TRAINING = env.choice("ENGINE_WHILE_TRAINING", ("shrink", "cpu", "ignore"))  # what scoring leaves to a training
+ENGINE_GPU_SHARE = env.share("ENGINE_GPU_SHARE", 0.25)  # of the accelerator's memory, when it shrinks
+HF_TOKEN = env.secret("HF_TOKEN")  # for base models that the hub hands out to known accounts only
 
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True

@@ -25,6 +25,7 @@ from distillery_site.child import Child, Program
 from distillery_site.common.errors import BadInput, DistilleryError
 from distillery_site.common.runs import Run, RunState
 from distillery_site.embedded.home import LocalError
+from training.student.lease import GPU_LEASE
 
 NAMES = ("web", "engine", *QUEUES, "beat")
 STOP_SECONDS = (3.0, 5.0, 2.0)  # by stage: those who ask, those who work, those who answer
@@ -62,7 +63,9 @@ def web_url(port: int) -> str:
 def _engine() -> Program:
     place = ("--host", settings.ENGINE_BIND, "--port", str(urlsplit(settings.ENGINE_URL).port or 80))
     files = ("--models", str(settings.MODELS_ROOT), "--bases", str(settings.BASES_ROOT))
-    command = (sys.executable, "-m", "scoring.engine", *files, *place)
+    rule = ("--lease", str(settings.VAR / GPU_LEASE), "--while-training", settings.ENGINE_WHILE_TRAINING)
+    share = ("--gpu-share", str(settings.ENGINE_GPU_SHARE))
+    command = (sys.executable, "-m", "scoring.engine", *files, *place, *rule, *share)
     return Program(
         "engine", command, stage=2, env={"ENGINE_TOKEN": settings.ENGINE_TOKEN}, health=f"{settings.ENGINE_URL}/health"
     )

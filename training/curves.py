@@ -136,7 +136,7 @@ def _words(run: LearningCurve, work: Path) -> list[str]:
     words = ["--kind", run.kind, "--data", str(work / "data"), "--work", str(points_folder(run))]
     words += ["--config", str(work / "config.json"), "--seeds", str(run.seeds), "--shares", *map(str, run.shares)]
     if isinstance(config, options.LoraConfig):
-        words += ["--base", str(launching.base(run, config.base)), "--lease", str(Path(settings.VAR) / launching.GPU_LEASE)]
+        words += ["--base", str(launching.base(run, config.base)), "--lease", str(launching.gpu_lease())]
     return words
 
 

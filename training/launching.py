@@ -13,10 +13,10 @@ from training import datasets
 from training.models import Kind, TrainingRun
 from training.student import artifact, bases
 from training.student import config as options
+from training.student.lease import GPU_LEASE
 
 STUDENT = (sys.executable, "-m", "training.student")
 TICK_SECONDS = 0.5
-GPU_LEASE = "work/gpu.lease"  # below VAR, on the disk that containers share: held while training, and scoring makes room
 _PASSED_ON = (
     "PATH",
     "HOME",
@@ -39,12 +39,17 @@ def arguments(run: TrainingRun, work: Path, out: Path) -> list[str]:
     artifact.write_json(written, options.to_json(config))
     words = ["--kind", run.kind, "--data", str(data), "--out", str(out), "--config", str(written)]
     if isinstance(config, options.LoraConfig | options.KernelConfig):
-        words += ["--base", str(base(run, config.base)), "--lease", str(Path(settings.VAR) / GPU_LEASE)]
+        words += ["--base", str(base(run, config.base)), "--lease", str(gpu_lease())]
     if isinstance(config, options.StackConfig):
         words += ["--bases", str(settings.BASES_ROOT)]
     for parent in run.parents.order_by("pk"):
         words += ["--member", str(parent.path)]
     return words
+
+
+def gpu_lease() -> Path:
+    """The lock that a training holds while it has the accelerator; scoring makes room meanwhile."""
+    return Path(settings.VAR) / GPU_LEASE
 
 
 def base(run: Run, name: str) -> Path:

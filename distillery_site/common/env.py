@@ -32,6 +32,21 @@ def number(name: str, default: float) -> float:
         raise BadSetting(f"{name} must be a number, not {raw!r}.") from None
 
 
+def share(name: str, default: float) -> float:
+    value = number(name, default)
+    if not 0 < value <= 1:
+        raise BadSetting(f"{name} must be a share above 0 and up to 1, not {value:g}.")
+    return value
+
+
+def choice(name: str, options: tuple[str, ...]) -> str:
+    """One of these words; the first where nothing is set."""
+    value = text(name, options[0]).lower()
+    if value not in options:
+        raise BadSetting(f"{name} must be one of {', '.join(options)}, not {value!r}.")
+    return value
+
+
 def flag(name: str, default: bool) -> bool:
     raw = text(name).lower()
     if raw and raw not in _TRUE | _FALSE:

@@ -12,6 +12,7 @@ import uvicorn
 
 from scoring.engine.local import Limits, LocalEngine
 from scoring.engine.server import make_app
+from scoring.engine.sharing import MANNERS, Rule, Sharing
 
 GRACE_SECONDS = 10
 
@@ -23,7 +24,8 @@ def main() -> None:
         sys.exit("Set ENGINE_TOKEN to a secret of at least 16 characters; those who ask must show it.")
     listener = _listen(asked)
     limits = Limits(models=asked.loaded, max_waiting=asked.queue)
-    engine = LocalEngine(asked.models, bases=asked.bases, limits=limits)
+    sharing = Sharing(Rule(asked.lease, asked.while_training, asked.gpu_share))
+    engine = LocalEngine(asked.models, bases=asked.bases, limits=limits, sharing=sharing)
     config = uvicorn.Config(
         make_app(engine, token),
         log_level="warning",
@@ -48,7 +50,22 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--loaded", type=int, default=Limits.models, help="students in memory at a time (default %(default)s)")
     parser.add_argument("--queue", type=int, default=Limits.max_waiting, help="texts that may wait (default %(default)s)")
+    parser.add_argument("--lease", type=Path, help="the lock that a training holds while it has the accelerator")
+    parser.add_argument(
+        "--while-training", choices=MANNERS, default=Rule.manner,
+        help="shrink: keep to --gpu-share and small batches; cpu: move to the processor; ignore (default %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--gpu-share", type=_share, default=Rule.share, help="of the accelerator's memory, 0.05 to 1 (default %(default)s)"
+    )
     return parser.parse_args()
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0.05 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is no share from 0.05 to 1")
+    return value
 
 
 def _listen(asked: argparse.Namespace) -> socket.socket:

@@ -53,5 +53,9 @@ class Shelf:
         return self._loaded.get_or_make((ref, manifest_sha256), lambda: self._load(folder, manifest_sha256))
 
     @property
+    def students(self) -> "list[Student]":
+        return self._loaded.values()
+
+    @property
     def loaded(self) -> list[str]:
         return [ref for ref, _ in self._loaded.keys()]  # noqa: SIM118

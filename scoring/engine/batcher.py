@@ -1,5 +1,6 @@
 """One thread does all forward passes; requests that wait for the same model share them."""
 
+import logging
 import threading
 import time
 from collections import deque
@@ -11,6 +12,8 @@ from typing import Generic, TypeVar
 from scoring.engine.base import EngineDown, Overloaded
 
 Key = tuple[str, str]
+IDLE_SECONDS = 1.0
+log = logging.getLogger(__name__)
 R = TypeVar("R")
 
 
@@ -25,11 +28,19 @@ class Batcher(Generic[R]):
     """A bounded queue before a thread. `forward(key, texts)` gives a row for each text and runs in that thread only.
 
     Waiting texts of one model are put together, sorted by length so that a batch pads little, and cut into
-    batches of `max_batch`. More than `max_waiting` waiting texts are refused at once.
+    batches of `max_batch()`. More than `max_waiting` waiting texts are refused at once. Where there is nothing to do,
+    `idle` is called once a second, in that thread too.
     """
 
-    def __init__(self, forward: Callable[[Key, list[str]], list[R]], *, max_batch: int, max_waiting: int):
-        self._forward, self._max_batch, self._max_waiting = forward, max_batch, max_waiting
+    def __init__(
+        self,
+        forward: Callable[[Key, list[str]], list[R]],
+        *,
+        max_batch: Callable[[], int],
+        max_waiting: int,
+        idle: Callable[[], None] | None = None,
+    ):
+        self._forward, self._max_batch, self._max_waiting, self._idle = forward, max_batch, max_waiting, idle
         self._jobs: deque[Job[R]] = deque()
         self._change = threading.Condition()
         self._closed = False
@@ -82,25 +93,37 @@ class Batcher(Generic[R]):
 
     def _next(self) -> list[Job[R]]:
         """The oldest job and the waiting ones of the same model, up to four batches; empty when closed."""
+        self._wait()
         with self._change:
-            self._change.wait_for(lambda: self._jobs or self._closed)
             if not self._jobs:
                 return []
             taken = [self._jobs.popleft()]
-            size = len(taken[0].texts)
+            size, most = len(taken[0].texts), 4 * self._max_batch()
             for job in list(self._jobs):
-                if job.key == taken[0].key and size + len(job.texts) <= 4 * self._max_batch:
+                if job.key == taken[0].key and size + len(job.texts) <= most:
                     self._jobs.remove(job)
                     taken.append(job)
                     size += len(job.texts)
             return taken
 
+    def _wait(self) -> None:
+        """Until there is a job, or the end."""
+        while True:
+            with self._change:
+                if self._change.wait_for(lambda: self._jobs or self._closed, IDLE_SECONDS if self._idle else None):
+                    return
+            try:
+                assert self._idle is not None
+                self._idle()
+            except Exception:  # noqa: BLE001  (nobody asked, so nobody can be told; the next request may fare better)
+                log.exception("What is done between requests failed.")
+
     def _batches(self, key: Key, texts: list[str]) -> list[R]:
         start = time.monotonic()
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]), reverse=True)
         rows: dict[int, R] = {}
-        for cut in range(0, len(order), self._max_batch):
-            batch = order[cut : cut + self._max_batch]
+        while len(rows) < len(order):
+            batch = order[len(rows) : len(rows) + self._max_batch()]
             rows.update(zip(batch, self._forward(key, [texts[i] for i in batch]), strict=True))
         self._rate = len(texts) / max(1e-6, time.monotonic() - start)
         return [rows[i] for i in range(len(texts))]

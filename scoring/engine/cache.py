@@ -27,6 +27,10 @@ class Lru(Generic[K, V]):
         with self._lock:
             return list(self._values)
 
+    def values(self) -> list[V]:
+        with self._lock:
+            return list(self._values.values())
+
     def get(self, key: K) -> V | None:
         with self._lock:
             if key in self._values:

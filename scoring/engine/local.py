@@ -15,6 +15,7 @@ from scoring.engine.backends import Load, Shelf, load_student
 from scoring.engine.base import BadRequest, BrokenModel, Score, TooLarge
 from scoring.engine.batcher import Batcher, Key
 from scoring.engine.cache import Lru, row_key
+from scoring.engine.sharing import Rule, Sharing
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,28 @@ class Request:
 class LocalEngine:
     """prepare · forward · finish: look up what is known, queue the rest, put the answer together."""
 
-    def __init__(self, models: Path, *, bases: Path | None = None, limits: Limits | None = None, load: Load | None = None):
-        """Serve the students below `models`; `bases` holds the base models that some of them stand on."""
-        self.limits = limits or Limits()
+    def __init__(
+        self,
+        models: Path,
+        *,
+        bases: Path | None = None,
+        limits: Limits | None = None,
+        load: Load | None = None,
+        sharing: Sharing | None = None,
+    ):
+        """Serve the students below `models`; `bases` holds the base models that some of them stand on.
+
+        `sharing` says what is done while a training has the accelerator; by default nothing.
+        """
+        self.limits, self._sharing = limits or Limits(), sharing or Sharing(Rule())
         self.shelf = Shelf(models, self.limits.models, load or partial(load_student, bases=bases))
         self._rows: Lru[bytes, Row] = Lru(self.limits.rows)
-        self._batcher: Batcher[Row] = Batcher(self._predict, max_batch=self.limits.max_batch, max_waiting=self.limits.max_waiting)
+        self._batcher: Batcher[Row] = Batcher(
+            self._predict,
+            max_batch=lambda: self._sharing.batch(self.limits.max_batch),
+            max_waiting=self.limits.max_waiting,
+            idle=self._heed if self._sharing.rule.lease else None,
+        )
         self._started = time.monotonic()
 
     def score(self, *, model: str, manifest_sha256: str, texts: list[str]) -> Score:
@@ -115,6 +132,7 @@ class LocalEngine:
             "waiting": self._batcher.waiting,
             "remembered": len(self._rows),
             "rss_mb": round(psutil.Process().memory_info().rss / 1e6, 1),
+            "accelerator": self._sharing.told(),
             "uptime_s": round(time.monotonic() - self._started, 1),
         }
 
@@ -122,7 +140,21 @@ class LocalEngine:
         self._batcher.close()
 
     def _predict(self, key: Key, texts: list[str]) -> list[Row]:
-        """In the batcher's thread: load when needed, one forward pass, and no nonsense out."""
+        """In the batcher's thread: make room for a training, or the same again on the processor where room runs out."""
+        self._heed()
+        try:
+            return self._rows_of(key, texts)
+        except Exception as error:
+            if not self._sharing.retreat(error):
+                raise
+        self._heed()
+        return self._rows_of(key, texts)
+
+    def _heed(self) -> None:
+        self._sharing.heed(self.shelf.students)
+
+    def _rows_of(self, key: Key, texts: list[str]) -> list[Row]:
+        """Load when needed, one forward pass, and no nonsense out."""
         student = self.shelf.student(*key)
         raw = np.asarray(student.predict(texts), dtype=np.float64)
         if raw.shape != (len(texts), len(student.outputs)) or not np.isfinite(raw).all():

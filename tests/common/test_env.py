@@ -95,3 +95,21 @@ def test_a_key_that_was_pasted_wrongly_is_said_without_showing_it(given, value):
     with pytest.raises(env.BadSetting, match="SETTING holds a space") as caught:
         env.secret("SETTING")
     assert value not in str(caught.value)
+
+
+def test_a_choice_is_one_of_its_words_and_the_first_by_default(given, monkeypatch):
+    monkeypatch.delenv("SETTING", raising=False)
+    assert env.choice("SETTING", ("shrink", "cpu")) == "shrink"
+    given("CPU")
+    assert env.choice("SETTING", ("shrink", "cpu")) == "cpu"
+    given("gpu")
+    with pytest.raises(env.BadSetting, match="one of shrink, cpu, not 'gpu'"):
+        env.choice("SETTING", ("shrink", "cpu"))
+
+
+def test_a_share_is_above_nothing_and_at_most_all(given):
+    given("0.25")
+    assert env.share("SETTING", 1.0) == 0.25
+    given("25")
+    with pytest.raises(env.BadSetting, match="a share above 0 and up to 1, not 25"):
+        env.share("SETTING", 1.0)

@@ -176,6 +176,13 @@ def test_a_port_in_use_is_named_together_with_the_way_out() -> None:
         refused.stop()
 
 
+def test_the_scoring_process_is_told_what_to_leave_to_a_training(settings: Any) -> None:
+    settings.ENGINE_WHILE_TRAINING, settings.ENGINE_GPU_SHARE = "cpu", 0.5
+    (engine,) = programs(only=["engine"])
+    lease = str(settings.VAR / "work" / "gpu.lease")
+    assert engine.command[-6:] == ("--lease", lease, "--while-training", "cpu", "--gpu-share", "0.5")
+
+
 def test_an_unknown_program_is_named_together_with_the_known_ones() -> None:
     with pytest.raises(BadInput, match="no program called gpus: choose from web, engine"):
         programs(only=["gpus"])

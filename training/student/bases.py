@@ -19,7 +19,8 @@ from distillery_site.common.errors import BadInput, Permanent, Transient
 
 from . import lease
 from .artifact import ArtifactError, file_sha256, write_json
-from .catalogue import CATALOGUE, Base
+from .catalogue import CATALOGUE as CATALOGUE
+from .catalogue import Base as Base
 from .shapes import BF16, of_config
 
 CARD = "base.json"

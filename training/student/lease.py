@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 About = dict[str, Any]
+GPU_LEASE = "work/gpu.lease"  # below the site's folder, on the disk that its containers share
 LOOK_SECONDS = 0.2
 
 

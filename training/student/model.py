@@ -23,7 +23,7 @@ from transformers import AutoModel, AutoModelForSequenceClassification
 
 from distillery_site.common.errors import BadInput, Permanent
 
-from . import artifact, fused, structure
+from . import artifact, devices, fused, structure
 from .bases import Card, resolve
 from .config import LoraConfig
 from .data import Floats, Output
@@ -290,7 +290,7 @@ class LoraStudent:
         if tokenizer.pad_token_id != about["pad_token_id"]:
             raise artifact.ArtifactError("The stored tokenizer pads with another token than the one trained with.")
         scorer = read(directory, base, tokenizer, pooling, len(manifest["outputs"]))
-        return cls(scorer.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer, manifest, sha256)
+        return cls(scorer.to(devices.best()), tokenizer, manifest, sha256)
 
 
 _ASSEMBLED = """BEFORE, AFTER = {before}, {after}  # the tokenizer's marks and the instruction

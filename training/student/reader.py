@@ -10,7 +10,7 @@ import transformers
 from numpy.typing import NDArray
 from transformers import AutoModel
 
-from . import structure
+from . import devices, structure
 from .tokens import Reading, Tokenizer, batches, encode, pad
 
 Vectors = NDArray[np.float32]  # [texts, width · layers]
@@ -25,7 +25,7 @@ class Reader:
         transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         model = AutoModel.from_pretrained(base, dtype=torch.float32, local_files_only=True)
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = torch.device(devices.best())
         self.model = structure.body_of(model).eval().to(self.device)
         self.tokenizer, self.reading = tokenizer, reading
         self.layers = evenly(int(model.config.get_text_config().num_hidden_layers), layers)
