@@ -57,6 +57,8 @@ class Frame:
 def frame(tokenizer: Tokenizer, reading: Reading) -> Frame:
     """BadInput where nothing is left for the article."""
     plain, marked = _ids(tokenizer, ["a"])[0], list(tokenizer("a")["input_ids"])
+    if not plain:
+        raise Permanent("The tokenizer makes nothing of a plain letter: its vocabulary is missing. Fetch the base model again.")
     starts = (i for i in range(len(marked)) if marked[i : i + len(plain)] == plain)
     begin = next(starts)
     prompt = _ids(tokenizer, [reading.instruction.strip() + "\n\n"])[0] if reading.instruction else []

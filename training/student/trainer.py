@@ -227,14 +227,20 @@ class ScoreTrainer(Trainer):
             found, inputs["labels"], inputs["weights"], kind=recipe.loss, delta=recipe.huber_delta, of=num_items_in_batch
         )
         loss = loss * parallel.count()  # gradients are averaged over the processes
-        self.losses.append(float(loss.detach()))
+        self.losses.append(float(self.accelerator.reduce(loss.detach(), "mean")))
         if not math.isfinite(self.losses[-1]):
-            rows: Rows = self.train_dataset  # type: ignore[assignment]
-            names = rows.named(inputs["rows"].tolist())
-            raise Permanent(f"The loss became {self.losses[-1]} at step {self.state.global_step + 1}, on the articles {names}.")
+            self._name_the_articles(float(loss.detach()), inputs["rows"].tolist())
         self.erred |= self.losses[-1] > 0
         self.tokens_seen += int(inputs["attention_mask"].sum()) * parallel.count()
         return (loss, found) if return_outputs else loss
+
+    def _name_the_articles(self, loss: float, rows: list[int]) -> None:
+        """All processes stop; the one whose articles it were says so."""
+        if math.isfinite(loss):
+            raise parallel.PartDone
+        articles: Rows = self.train_dataset  # type: ignore[assignment]
+        names = articles.named(rows)
+        raise Permanent(f"The loss became {loss} at step {self.state.global_step + 1}, on the articles {names}.")
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """AdamW, with rates of their own for layers and head where the recipe asks for them."""
