@@ -18,13 +18,13 @@ WEIGHTS = "adapter_model.safetensors"
 Tensors = dict[str, torch.Tensor]
 
 
-def trained(base: Path, folder: Path, *, stock: bool = True, **settings: Any) -> Path:
+def trained(base: Path, folder: Path, *, stock: bool = True, outputs: int = OUTPUTS, **settings: Any) -> Path:
     """A plain PEFT folder with random adapters, and a stock head unless told otherwise."""
     torch.manual_seed(1)
     about = {"r": 4, "lora_alpha": 16, "target_modules": ["q_proj", "v_proj", "down_proj"], "task_type": "SEQ_CLS"} | settings
     if not stock:
         about |= {"task_type": "FEATURE_EXTRACTION"}
-    model = peft.get_peft_model(_base(base, stock), peft.LoraConfig(**about))
+    model = peft.get_peft_model(_base(base, stock, outputs), peft.LoraConfig(**about))
     with torch.no_grad():
         for name, value in model.named_parameters():
             if "lora_" in name or "modules_to_save" in name:
@@ -34,19 +34,19 @@ def trained(base: Path, folder: Path, *, stock: bool = True, **settings: Any) ->
     return folder
 
 
-def _base(base: Path, stock: bool) -> Any:
+def _base(base: Path, stock: bool, outputs: int = OUTPUTS) -> Any:
     if not stock:
         return AutoModel.from_pretrained(base, dtype=torch.float32)
     torch.manual_seed(2)
-    model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=OUTPUTS, dtype=torch.float32)
+    model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=outputs, dtype=torch.float32)
     model.config.pad_token_id = AutoTokenizer.from_pretrained(base).pad_token_id
     return model
 
 
 @torch.no_grad()
-def scores(base: Path, folder: Path, texts: list[str] = TEXTS) -> np.ndarray:
+def scores(base: Path, folder: Path, texts: list[str] = TEXTS, outputs: int = OUTPUTS) -> np.ndarray:
     """What plain peft and transformers say, one text at a time."""
-    model = peft.PeftModel.from_pretrained(_base(base, True), str(folder)).eval()
+    model = peft.PeftModel.from_pretrained(_base(base, True, outputs), str(folder)).eval()
     tokenizer = AutoTokenizer.from_pretrained(base)
     found = [model(**_inputs(tokenizer, text)).logits[0] for text in texts]
     return torch.stack(found).double().numpy()
