@@ -27,6 +27,10 @@ CLAUDE = ("label", "clear_writing", "--provider", "anthropic", "--model", "claud
 GEMINI = ("label", "clear_writing", "--provider", "gemini", "--size", "12")
 BATCH = ("label", "clear_writing", "--provider", "openai", "--size", "6", "--batch")
 PAID = ("--agree", "--budget", "5")
+KINDS = ("ridge", "kernel", "lora", "stack")
+LORA = ("train", "gate", "--student", "lora", "--preset", "tiny")
+SHORT = ("--set", "max_tokens=64", "--set", "max_lost_share=1")
+BACK = ("--filter", "clear_writing", "--base", "qwen2", "--name", "back")
 
 
 def free_port() -> int:
@@ -124,10 +128,18 @@ def loop(site: Site, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]
         "batch plan": site.manage(*BATCH, "--plan"),
         "batch": site.manage(*BATCH, *PAID),
         "ridge": site.manage("train", "gate", "--student", "ridge"),
-        "lora": site.manage("train", "gate", "--student", "lora", "--preset", "tiny", "--base", base),
+        "estimate": site.manage(*LORA, "--base", base, "--estimate"),
+        "lora": site.manage(*LORA, "--base", base),
+        "kernel": site.manage("train", "gate", "--student", "kernel", "--base", base, *SHORT),
         "stack": site.manage("train", "gate", "--student", "stack"),
     }
-    for kind in ("ridge", "lora", "stack"):
+    for kind in KINDS:
         said[f"benchmark {kind}"] = site.manage("benchmark", f"gate-{kind}", "--split", "test")
-    said["promote"] = site.manage("promote", "gate-stack", "--filter", "clear_writing")
+    said["promote ridge"] = site.manage("promote", "gate-ridge", "--filter", "clear_writing")
+    said["compare"] = site.manage("compare", "gate-stack", "gate-ridge")
+    said["promote"] = site.manage("promote", "gate-stack", "--filter", "clear_writing", "--force", "the gate's own choice")
+    said["curve"] = site.manage("learning_curve", "gate", "--shares", "0.4", "0.7", "1")
+    said["export"] = site.manage("export_model", "gate-lora/v1", "--out", folder / "exported")
+    said["import"] = site.manage("import_adapter", folder / "exported", *BACK)
+    said["benchmark back"] = site.manage("benchmark", "back", "--split", "test", "--dataset", "gate")
     return said

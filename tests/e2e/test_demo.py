@@ -54,7 +54,7 @@ def test_it_leaks_nothing_and_reloads_exactly(first):
 
 def test_it_puts_every_error_beside_its_baselines(first):
     for row in first[0]["mae"].values():
-        assert set(row) == {"constant", "ridge", "lora", "stack", "repeat"}
+        assert set(row) == {"constant", "ridge", "kernel", "lora", "stack", "repeat"}
         assert row["ridge"] < row["constant"]
 
 

@@ -3,7 +3,7 @@
 import httpx2
 import pytest
 
-from tests.e2e.conftest import CLAUDE, PAID
+from tests.e2e.conftest import CLAUDE, KINDS, PAID
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -57,17 +57,44 @@ def test_it_splits_by_cluster_and_leaks_nothing(loop):
     assert sum(loop["freeze"]["splits"].values()) == 150
 
 
-@pytest.mark.parametrize("kind", ["ridge", "lora", "stack"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_it_never_shows_a_bare_error(loop, kind):
     figures = loop[f"benchmark {kind}"]["report"]["filters"]["clear_writing"]
     assert figures["mae_ci"][0] <= figures["mae"] <= figures["mae_ci"][1]
     assert figures["constant_mae"] > 0
     assert "skill" in figures
+    assert 0 <= figures["coverage"]["share"] <= 1 and figures["coverage"]["level"] == 0.9
 
 
 def test_it_learns_what_the_oracle_looks_at(loop):
     figures = loop["benchmark ridge"]["report"]["filters"]["clear_writing"]
     assert figures["mae"] < figures["constant_mae"]
+
+
+def test_it_foretells_a_training_before_it_starts(loop):
+    estimate = loop["estimate"]["estimate"]
+    assert estimate["steps"] > 0 and estimate["seconds"] > 0 and estimate["peak_memory_bytes"] > 0
+
+
+def test_two_versions_are_compared_on_the_same_rows(loop):
+    (found,) = loop["compare"]["comparisons"]
+    assert found["n"] == loop["freeze"]["splits"]["test"]
+
+
+def test_a_champion_goes_through_gates_and_its_history_is_kept(loop):
+    gates = loop["promote"]["gates"]["clear_writing"]
+    assert loop["promote"]["before"] == {"clear_writing": "gate-ridge/v1"}
+    assert all(gate["sentence"].endswith(".") for gate in gates)
+
+
+def test_a_learning_curve_tells_what_more_labels_would_give(loop):
+    assert loop["curve"]["state"] == "done"
+    assert len(loop["curve"]["points"]) == 9
+
+
+def test_a_student_goes_out_as_plain_peft_and_comes_back_in(loop):
+    out, back = (loop[f"benchmark {name}"]["report"]["filters"]["clear_writing"]["mae"] for name in ("lora", "back"))
+    assert back == pytest.approx(out, abs=1e-3)
 
 
 def test_it_scores_over_rest_with_the_promoted_version(loop, site):
@@ -77,10 +104,18 @@ def test_it_scores_over_rest_with_the_promoted_version(loop, site):
     assert answer.status_code == 200, answer.text
     found = answer.json()
     assert found["model"]["manifest_sha256"] == loop["benchmark stack"]["report"]["hashes"]["manifest"]
-    assert set(found["results"][0]["scores"]) == {"plain_words", "short_sentences", "order"}
+    one = found["results"][0]
+    assert set(one["scores"]) == set(one["intervals"]) == {"plain_words", "short_sentences", "order"}
+    assert all(low <= one["scores"][key] <= high for key, (low, high) in one["intervals"].items())
 
 
 def test_it_refuses_a_wrong_key_in_a_sentence(loop, site):
     answer = httpx2.post(f"{site.url}/api/v1/score", json={}, headers={"Authorization": "Bearer dk_wrong"})
     assert answer.status_code == 401
     assert answer.json()["error"]["message"].endswith(".")
+
+
+def test_one_command_brings_the_champion_before_it_back(loop, site):
+    assert site.manage("rollback", "clear_writing")["model"] == "gate-ridge/v1"
+    assert site.manage("rollback", "clear_writing", fails=True)
+    site.manage("promote", "gate-stack", "--filter", "clear_writing", "--force", "the gate's own choice")
