@@ -18,6 +18,7 @@ from training.provenance import sources_of
 from training.student.powerlaw import Curve, Forecast, half
 
 USUAL_MORE = 500
+NOTHING = 0.001  # of a point on the scale from 0 to 10
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,8 @@ class Panel:
         said = self.forecast
         if said is None:
             return ""
+        if said.gain.high < NOTHING:
+            return "That is less than a thousandth of a point: labels are not what this student lacks."
         less = f"{said.gain.value:.3f} points less ({said.gain.low:.3f} to {said.gain.high:.3f})"
         return (
             f"That is {less} on the same {said.gain.n:,} articles; on others like them both figures may be "
@@ -83,7 +86,7 @@ class Panel:
         tested = self.curve.back_test
         if tested is None:
             return "There are too few sizes to test the curve on its own last point."
-        off = f"{tested.off.value:+.3f}".replace("-", "−")
+        off = f"{round(tested.off.value, 3) or 0.0:+.3f}".replace("-", "−").replace("+0.000", "0.000")
         verdict = "within what chance explains" if tested.held else "more than chance explains, so trust the dashed line less"
         return (
             f"From {100 * tested.sizes[-1] / self.curve.labels:.0f} % of the labels it foretold {tested.foretold:.3f} ± "
@@ -126,27 +129,26 @@ def repeat_error(dataset: Dataset, version: FilterVersion) -> Interval | None:
 
 @dataclass(frozen=True)
 class SizeRow:
-    """All students of one size; for each filter the (mean, smallest, largest) of their errors."""
+    """All students of one size; for each filter its name and the mean, smallest and largest of their errors."""
 
     articles: int
     share: float
     students: int
     seconds: float
-    by_filter: list[tuple[float, float, float]]
+    by_filter: list[tuple[str, float, float, float]]
 
 
-def size_rows(run: LearningCurve) -> tuple[list[str], list[SizeRow]]:
-    """Names of the filters, and a row for each size that has a point."""
-    versions = run.dataset.versions
-    slugs = [version.filter.slug for version in versions]
-    errors = {slug: _by_filter(run, slug) for slug in slugs}
-    found = []
-    for size in sorted({point["articles"] for point in run.points}):
-        ours = [point for point in run.points if point["articles"] == size]
-        each = [[mae for point, mae in errors[slug] if point["articles"] == size] for slug in slugs]
-        spreads = [(sum(maes) / len(maes), min(maes), max(maes)) for maes in each]
-        found.append(SizeRow(size, ours[0]["share"], len(ours), sum(point["seconds"] for point in ours), spreads))
-    return [version.filter.name for version in versions], found
+def size_rows(run: LearningCurve) -> list[SizeRow]:
+    """A row for each size that has a point."""
+    errors = {version.filter.name: _by_filter(run, version.filter.slug) for version in run.dataset.versions}
+    return [_size(size, errors) for size in sorted({point["articles"] for point in run.points})]
+
+
+def _size(size: int, errors: dict[str, list[tuple[dict[str, Any], float]]]) -> SizeRow:
+    each = {name: [mae for point, mae in found if point["articles"] == size] for name, found in errors.items()}
+    ours = [point for point, _ in next(iter(errors.values())) if point["articles"] == size]
+    spreads = [(name, sum(maes) / len(maes), min(maes), max(maes)) for name, maes in each.items()]
+    return SizeRow(size, ours[0]["share"], len(ours), sum(point["seconds"] for point in ours), spreads)
 
 
 def _by_filter(run: LearningCurve, slug: str) -> list[tuple[dict[str, Any], float]]:

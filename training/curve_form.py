@@ -20,6 +20,7 @@ class CurveForm(forms.Form):
         label="Student",
         choices=[
             (Kind.RIDGE, "ridge: a dozen students in some minutes, and mostly the same shape"),
+            (Kind.KERNEL, "kernel: a frozen base reads each article once, then seconds a student"),
             (Kind.LORA, "LoRA: as many trainings as there are points, so hours"),
         ],
         widget=forms.RadioSelect,

@@ -38,7 +38,7 @@ def learning_curve(request: HttpRequest, pk: int) -> HttpResponse:
 def learning_curve_live(request: HttpRequest, pk: int) -> HttpResponse:
     """While it is drawn; when it is done the whole page is asked for."""
     run = _run(pk)
-    response = render(request, "training/_curve_live.html", {"run": run, **_points(run)})
+    response = render(request, "training/_curve_live.html", {"run": run, "sizes": curve_figures.size_rows(run)})
     if run.fit:
         response["HX-Refresh"] = "true"
     return response
@@ -72,24 +72,19 @@ def _page(request: HttpRequest, dataset: Dataset, run: LearningCurve | None, for
         "form": form,
         "articles": dataset.items.filter(split=Split.TRAIN).count(),
         "measured_on": dataset.items.filter(split=Split.VAL).count(),
-        "others": dataset.learning_curves.newest().exclude(pk=run.pk if run else None),
+        "others": dataset.learning_curves.newest().exclude(pk=run.pk if run else 0),
         "labelled": _labelled(dataset),
-        **(_points(run) if run else {}),
+        "sizes": curve_figures.size_rows(run) if run else [],
         **told,
     }
     return render(request, "training/curve.html", context, status=400 if form.errors else 200)
-
-
-def _points(run: LearningCurve) -> dict[str, Any]:
-    names, rows = curve_figures.size_rows(run)
-    return {"filters": names, "sizes": rows}
 
 
 def _told(request: HttpRequest, run: LearningCurve) -> dict[str, Any]:
     """The curves, and what they say of as many labels as were asked for."""
     paid = label_price.paid_so_far(run.dataset)
     more = MoreForm(request.GET, paid=paid is not None)
-    wish = more.cleaned_data if more.is_valid() else {"more": curve_figures.USUAL_MORE, "oracle": ""}
+    wish: dict[str, Any] = more.cleaned_data if more.is_valid() else {"more": curve_figures.USUAL_MORE, "oracle": ""}
     price, problem = paid, ""
     if wish["oracle"]:
         try:

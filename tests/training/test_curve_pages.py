@@ -63,7 +63,8 @@ def test_it_shows_what_more_labels_would_give(analyst, run):
 
 def test_a_back_test_is_told_where_there_are_sizes_enough(analyst, dataset, tmp_path):
     drawn(dataset, tmp_path / "data", shares=(0.25, 0.4, 0.55, 0.75, 1.0))
-    assert "From 75 % of the labels it foretold 0.5" in page(analyst, "/data-sets/news/curve")
+    html = page(analyst, "/data-sets/news/curve")
+    assert "From 75 % of the labels it foretold" in html and "found 0.500: off by" in html
 
 
 def test_a_flat_curve_says_that_more_labels_would_not_help(analyst, dataset, tmp_path):

@@ -85,7 +85,7 @@ def test_two_clicks_start_one_curve(run, dataset):
 @pytest.mark.parametrize(
     ("wish", "sentence"),
     [
-        ({"kind": "stack"}, "A learning curve is drawn with ridge or lora, not with 'stack'."),
+        ({"kind": "stack"}, "A learning curve is drawn with ridge or kernel or lora, not with 'stack'."),
         ({"config": {"depth": 3}}, "ridge has no option 'depth'"),
         ({"shares": (0.1, 0.2, 0.4, 1.0)}, "The smallest share is 3 of 32 training articles"),
         ({"seeds": 1}, "The curve takes 3 to 20 seeds, not 1."),

@@ -13,20 +13,24 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distillery_site.common.errors import BadInput, DistilleryError, Transient
 from distillery_site.common.statistics import known_rows, mean_of_columns
 
 from . import artifact, config, history, lease, powerlaw
+from .config import KernelConfig
 from .data import Corpus, Floats, read_corpus, targets
 from .events import Emit, to_stdout
 
 EXIT_PERMANENT, EXIT_TRANSIENT = 1, 75  # as of `python -m training.student`
-KINDS = ("ridge", "lora")
+KINDS = ("ridge", "kernel", "lora")
+Floats32 = NDArray[np.float32]
 SHARES = (0.1, 0.2, 0.4, 0.8, 1.0)
 SEEDS, FEWEST_SEEDS, MOST_SEEDS = 3, 3, 20
 FEWEST_ARTICLES = 8
@@ -76,11 +80,15 @@ def noisy(kind: str) -> bool:
     return any(option.name == "seed" for option in fields(config.KINDS[kind]))
 
 
+def chosen(point: Point, articles: int) -> list[int]:
+    """Places of a part's articles among all of them, in their old order."""
+    return sorted(np.random.default_rng(point.seed).permutation(articles)[: point.articles].tolist())
+
+
 def part(corpus: Corpus, point: Point) -> Corpus:
-    """The corpus with a part of its training rows, in their old order, and all validation rows; known by a name of its own."""
+    """The corpus with a part of its training rows and all validation rows; known by a name of its own."""
     train = corpus.split("train")
-    chosen = sorted(np.random.default_rng(point.seed).permutation(len(train))[: point.articles])
-    examples = (*(train[i] for i in chosen), *corpus.split("val"))
+    examples = (*(train[i] for i in chosen(point, len(train))), *corpus.split("val"))
     return replace(corpus, examples=examples, fingerprint=f"{corpus.fingerprint} {point.name}")
 
 
@@ -142,25 +150,51 @@ class Drawing:
 
     def _errors(self, point: Point, student: Path) -> Floats:
         """[validation rows, outputs]: absolute errors of a student of this part."""
-        corpus, val = part(self.corpus, point), self.corpus.split("val")
-        return history.errors(targets(val), self._train(corpus, point.seed, student, [example.text for example in val]))
+        return history.errors(targets(self.corpus.split("val")), self._scores(point, part(self.corpus, point), student))
 
-    def _train(self, corpus: Corpus, seed: int, student: Path, texts: list[str]) -> Floats:
+    def _scores(self, point: Point, corpus: Corpus, student: Path) -> Floats:
         student.mkdir(parents=True, exist_ok=True)
         match self.config:
             case config.RidgeConfig():
                 from . import baselines
 
-                return baselines.fit(corpus, self.config, student, self._quietly).predict(texts)
+                trained = baselines.fit(corpus, self.config, student, self._quietly)
+            case config.KernelConfig():
+                return self._scores_of_kernel(point, corpus, self.config)
             case config.LoraConfig():
-                if self.base is None:
-                    raise BadInput("A lora student needs --base, the folder of its base model.")
                 from . import fit
 
-                seeded = replace(self.config, seed=self.config.seed + seed)
-                return fit.fit(corpus, seeded, student, self._quietly, self.base).predict(texts)
+                seeded = replace(self.config, seed=self.config.seed + point.seed)
+                trained = fit.fit(corpus, seeded, student, self._quietly, self._base())
             case _:
                 raise BadInput(f"A learning curve is drawn with {' or '.join(KINDS)}.")
+        return trained.predict([example.text for example in corpus.split("val")])
+
+    def _scores_of_kernel(self, point: Point, corpus: Corpus, settings: KernelConfig) -> Floats:
+        """The base reads every article once for all points; after that a student takes seconds."""
+        from . import kernel
+
+        train, val = self._read
+        parts, _ = kernel.learn(corpus, settings, train[chosen(point, len(train))], val)
+        return kernel.Machine(parts, settings.root)(val)
+
+    @cached_property
+    def _read(self) -> tuple[Floats32, Floats32]:
+        """[articles, features] of the whole corpus' training and validation rows, kept beside the points."""
+        from . import kernel, reader, tokens
+
+        assert isinstance(self.config, KernelConfig)
+        reads = reader.Reader(
+            self._base(), tokens.tokenizer_of(self._base()), tokens.Reading.of(vars(self.config)), self.config.layers
+        )
+        vectors = kernel.vectors_of(reads, self.corpus, self.config, self.work / "reading", self._quietly)
+        articles = len(self.corpus.split("train"))
+        return vectors[:articles], vectors[articles:]
+
+    def _base(self) -> Path:
+        if self.base is None:
+            raise BadInput("This student needs --base, the folder of its base model.")
+        return self.base
 
     def _quietly(self, event: str, **values: Any) -> None:
         """Of a student's own events only its steps are told: they say that it is alive, and how far."""
@@ -211,8 +245,10 @@ def parser() -> argparse.ArgumentParser:
     add("--data", required=True, type=Path, metavar="DIR", help="dataset.json and examples.jsonl")
     add("--work", required=True, type=Path, metavar="DIR", help="where points are kept; run again with it, none is trained twice")
     add("--config", type=Path, metavar="FILE", help='JSON: {"preset": NAME, option: value, …}')
-    add("--base", type=Path, metavar="DIR", help="lora: the base model's folder")
-    add("--lease", type=Path, metavar="FILE", help="lora: the lock of this machine's accelerator, held while it learns")
+    add("--base", type=Path, metavar="DIR", help="kernel and lora: the base model's folder")
+    add(
+        "--lease", type=Path, metavar="FILE", help="kernel and lora: the lock of this machine's accelerator, held while it learns"
+    )
     add("--shares", type=float, nargs="+", default=SHARES, metavar="SHARE", help="of the training articles (default %(default)s)")
     add("--seeds", type=int, default=SEEDS, help="orders of the articles (default %(default)s)")
     return root
@@ -220,18 +256,18 @@ def parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace, emit: Emit) -> None:
     options = json.loads(args.config.read_text(encoding="utf-8")) if args.config else {}
-    corpus, chosen = read_corpus(args.data), config.make(args.kind, options)
+    corpus, student = read_corpus(args.data), config.make(args.kind, options)
     articles = len(corpus.split("train"))
     if wrong := problems(args.shares, args.seeds, articles):
         raise BadInput(*wrong)
-    drawing = Drawing(corpus, chosen, args.work, emit, args.base)
+    drawing = Drawing(corpus, student, args.work, emit, args.base)
     with _accelerator(args, emit):
         drawing.draw(plan(args.shares, args.seeds, articles, noisy=noisy(args.kind)))
 
 
 def _accelerator(args: argparse.Namespace, emit: Emit) -> AbstractContextManager[None]:
     """A ridge needs none."""
-    if args.lease is None or args.kind != "lora":
+    if args.lease is None or args.kind == "ridge":
         return nullcontext()
     about = {"what": "curve", "kind": args.kind, "out": str(args.work)}
     return lease.hold(args.lease, about, wait=lambda holder: emit("waiting", holder=holder))

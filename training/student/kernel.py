@@ -86,8 +86,8 @@ def fit(corpus: Corpus, config: KernelConfig, directory: Path, emit: Emit, base:
     tokenizer, card = tokenizer_of(base), bases.card(base)
     truncation = work.truncation(corpus, tokenizer, config, emit)
     reader = Reader(base, tokenizer, Reading.of(vars(config)), config.layers)
-    vectors = _vectors(reader, corpus, config, directory, emit)
-    parts, chosen = _learn(corpus, config, vectors[: len(train)], vectors[len(train) :])
+    vectors = vectors_of(reader, corpus, config, directory, emit)
+    parts, chosen = learn(corpus, config, vectors[: len(train)], vectors[len(train) :])
     tokenizer.save_pretrained(directory / MODEL_DIR)
     _save(directory / WEIGHTS, parts)
     manifest = artifact.describe(
@@ -102,7 +102,7 @@ def fit(corpus: Corpus, config: KernelConfig, directory: Path, emit: Emit, base:
     return Trained(manifest, student.predict, progress, val_raw=machine(vectors[-len(val) :]), started=started)
 
 
-def _vectors(reader: Reader, corpus: Corpus, config: KernelConfig, directory: Path, emit: Emit) -> Vectors:
+def vectors_of(reader: Reader, corpus: Corpus, config: KernelConfig, directory: Path, emit: Emit) -> Vectors:
     """Training rows, then validation rows."""
     examples = [*corpus.split("train"), *corpus.split("val")]
 
@@ -114,7 +114,8 @@ def _vectors(reader: Reader, corpus: Corpus, config: KernelConfig, directory: Pa
     return read_all(reader, [example.text for example in examples], folder, said)
 
 
-def _learn(corpus: Corpus, config: KernelConfig, train: Vectors, val: Vectors) -> tuple[dict[str, Any], dict[str, Any]]:
+def learn(corpus: Corpus, config: KernelConfig, train: Vectors, val: Vectors) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The machine's parts, and what each output chose, from the vectors of the corpus' training and validation rows."""
     examples = corpus.split("train")
     truth, unseen = targets(examples), targets(corpus.split("val"))
     weights = np.array([example.weight for example in examples])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.fakes import small_students
-from training.student import curve
+from training.student import curve, kernel, reader
 from training.student.curve import Drawing, Point, part, plan, problems
 
 
@@ -148,12 +148,32 @@ def test_a_lora_learns_with_the_seed_of_its_order(cast, corpus, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["24-0.json", "24-0.npy", "24-1.json", "24-1.npy"]
 
 
-def test_only_a_lora_takes_the_accelerator(tmp_path):
+def test_a_kernel_reads_every_article_once_for_all_points(cast, corpus, tmp_path, monkeypatch):
+    read: list[str] = []
+    monkeypatch.setattr(reader.Reader, "__call__", counted(reader.Reader.__call__, read))
+    options = curve.config.make("kernel", {"base": "tiny", "layers": 2, "max_lost_share": 1.0, "max_tokens": 32})
+    points = [Point(0.25, 24, 0), Point(0.5, 48, 0), Point(1.0, 96, 0)]
+    drawing = Drawing(corpus, options, tmp_path, lambda event, **values: None, cast.base)
+    maes = [drawing._measure(point)["mae"] for point in points]
+    assert len(read) == 128 and len(set(maes)) == 3
+    trained = kernel.fit(corpus, options, tmp_path / "alone", drawing.emit, cast.base)
+    assert trained.history.best.val_mae == pytest.approx(maes[-1], abs=1e-6)
+
+
+def counted(call, read):
+    def counting(self, texts):
+        read.extend(texts)
+        return call(self, texts)
+
+    return counting
+
+
+def test_a_ridge_needs_no_accelerator(tmp_path):
     lease, said = tmp_path / "gpu.lease", lambda event, **values: None
     for kind in curve.KINDS:
         args = curve.parser().parse_args(["--kind", kind, "--data", ".", "--work", ".", "--lease", str(lease)])
         with curve._accelerator(args, said):
-            assert lease.exists() == (kind == "lora")
+            assert lease.exists() == (kind != "ridge")
 
 
 def test_it_says_what_is_missing(tmp_path):
