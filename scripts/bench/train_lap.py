@@ -14,8 +14,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as training itself; those who wait leave the processor to the others
-
 
 class Over(BaseException):
     """No more laps are wanted; nothing that retries or reports errors may catch this."""
@@ -65,7 +63,8 @@ def main() -> None:
     parser.add_argument("--bf16", action="store_true")
     parser.add_argument("--warm", type=int, default=2, help="steps that are not timed (default %(default)s)")
     options = parser.parse_args()
-    from scripts.bench import train_peers as peers  # heavy
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as training does: threads that wait leave the processor to others
+    from scripts.bench import train_peers as peers  # torch, which reads that once
     from scripts.bench.train_products import products
     from training.student import memory
     from training.student.data import read_corpus
