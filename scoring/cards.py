@@ -64,7 +64,7 @@ def context(model: ModelVersion) -> dict[str, Any]:
     return {
         "model": model,
         "manifest": model.manifest,
-        "dimensions": [(version, one) for version in model.versions for one in version.dimensions],
+        "dimensions": _dimensions(model),
         "benchmark": test,
         "measured": [found for version in model.versions if (found := _measured(test, version))] if test else [],
         "opened": times_opened(test.dataset) if test and test.split == Split.TEST else 0,
@@ -75,6 +75,12 @@ def context(model: ModelVersion) -> dict[str, Any]:
         "languages": _common(dataset, "article__language") if dataset else "",
         "bases": bases_of(model.manifest),
     }
+
+
+def _dimensions(model: ModelVersion) -> list[tuple[FilterVersion, Figures]]:
+    """Every output's filter version and dimension, in the order of the scores."""
+    known = {(version.pk, one["key"]): (version, one) for version in model.versions for one in version.dimensions}
+    return [known[output.version_id, output.dimension] for output in model.outputs.all()]
 
 
 def bases_of(manifest: Figures) -> list[Base]:
@@ -93,7 +99,7 @@ def _front(model: ModelVersion, merged: bool) -> str:
     """What the hub reads of a card. The licence is the giver's to name, so none is."""
     library = "transformers" if merged else _LIBRARY[Kind(model.kind)]
     lines = [f"library_name: {library}"] if library else []
-    lines += [f"base_model: {base.home}" for base in bases_of(model.manifest)[:1]]
+    lines += [f"base_model: {base.home}" for base in bases_of(model.manifest)[:1] if "/" in base.home]  # as the hub knows it
     return "\n".join([*lines, "tags: [text-regression]"])
 
 

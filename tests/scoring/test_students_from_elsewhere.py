@@ -74,6 +74,7 @@ def test_it_comes_in_is_measured_and_served_and_goes_out_again(
     given = typed("export_model", "theirs", "--out", str(tmp_path / "given out"))
     assert given["golden_max_diff"] < 1e-3
     readme = (tmp_path / "given out" / "README.md").read_text()
+    assert readme.index("- **evidence**") < readme.index("- **impact**") and str(tmp_path) not in readme
     assert "Whether it learned from some of them nobody here knows" in readme and "| Impact (few high scores) |" in readme
 
 
@@ -138,7 +139,7 @@ def test_a_measured_versions_card_has_the_table_the_data_set_and_the_terms(model
         f"| {impact['mae']:.3f} | {impact['mae_ci'][0]:.3f}–{impact['mae_ci'][1]:.3f} | {impact['constant_mae']:.3f} |"
         in told["card"]
     )
-    known = told["card"].replace("\u00a0", " ")
+    known = told["card"].replace("\u202f", " ").replace("\u00a0", " ")
     for words in (
         dataset.fingerprint,
         "48 training, 16 validation, 16 test",

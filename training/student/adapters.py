@@ -168,7 +168,7 @@ def _manifest(
     corpus = Corpus("", "", wish.outputs, wish.view, wish.rubric_hashes, ())
     about = {
         "folder": given.path.name,
-        "base": str(given.config.get("base_model_name_or_path") or ""),
+        "base": _named(given),
         "peft_version": str(given.config.get("peft_version") or "not told"),
         "adapter_sha256": artifact.file_sha256(given.path / folder.WEIGHTS),
         "base_sha256": card.sha256,
@@ -178,6 +178,12 @@ def _manifest(
     described = artifact.describe("lora", corpus, LoraConfig(), base=base)
     carried = {key: given.about[key] for key in ("calibration", "intervals") if given.about.get(key)}
     return {**described, "dataset": None, "seeds": {}, "config": known, "origin": about, **carried}
+
+
+def _named(given: Folder) -> str:
+    """What it calls its base: a public name whole, of a path of its trainer's machine the last part."""
+    name = str(given.config.get("base_model_name_or_path") or "")
+    return name if name.count("/") == 1 and not name.startswith(("/", ".", "~")) else _last(name)
 
 
 def _seal(out: Path, manifest: dict[str, Any], wish: Wish, given: Folder, roots: Path, emit: Emit) -> None:

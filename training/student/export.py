@@ -164,15 +164,13 @@ _TEXT = """---
 
     pip install {packages}
 
-{needs}
-```python
+{needs}```python
 {code}
 ```
 
-`{score}` holds the same lines: `python {score} "A title
-
-The text of an article."`. {about} lists the outputs, and reference texts with the scores that these lines gave before the
-folder was handed over; another format or another machine that doesn't give them to within {tolerance} points is another model.
+`{score}` holds the same lines: `python {score} "An article …"` prints its scores. `{about}` lists the outputs, and reference
+texts with the scores that these lines gave before the folder was handed over; another format or another machine that doesn't
+give them to within {tolerance} points is another model.
 
 {card}
 """
@@ -191,8 +189,8 @@ def _readme(told: Mapping[str, str], code: str, manifest: Manifest, merged: bool
 
 def _needs(manifest: Manifest) -> str:
     found = [
-        f"Its base is {about['home']} ({about['licence']}, weights with the SHA-256 {about['sha256'][:16]}…); where that lies "
-        f"in a folder already, set {lines.base_variable(about['name'])} to it.\n"
+        f"Its base is {about['home']} (licence: {about['licence']}; weights with the SHA-256 {about['sha256'][:16]}…). Where "
+        f"that lies in a folder already, set {lines.base_variable(about['name'])} to it.\n"
         for about in _bases(manifest)
     ]
-    return "".join(f"{text}\n" for text in dict.fromkeys(found))
+    return "".join(dict.fromkeys(found)) + "\n" if found else ""

@@ -11,9 +11,7 @@ Manifest = Mapping[str, Any]
 
 PACKAGES = {"ridge": "numpy scipy scikit-learn safetensors", "lora": "numpy torch transformers peft safetensors"}
 
-_TOP = '''"""`python score.py "A title
-
-The text of an article."` prints the scores: {names}."""
+_TOP = '''"""Scores an article: {names}. `python score.py "An article …"` prints them."""
 
 {imports}
 

@@ -114,7 +114,7 @@ def simplex(parts: int, grid: int) -> Floats:
 def _take_in(source: Path, directory: Path, corpus: Corpus) -> dict[str, Any]:
     """Link or copy a member into the stack's folder, which then loads alone."""
     manifest, sha256 = artifact.read_manifest(source)
-    same = manifest["dataset"]["fingerprint"] == corpus.fingerprint
+    same = (manifest["dataset"] or {}).get("fingerprint") == corpus.fingerprint  # none: it learned elsewhere
     if not same or artifact.outputs_of(manifest) != list(corpus.outputs):
         raise BadInput(f"{source} learned from another data set; a stack's members must share this one, {corpus.name}.")
     target = directory / MEMBERS / f"{manifest['kind']}-{sha256[:12]}"
