@@ -26,12 +26,12 @@ def panel(law=(0.3, 0.1, 0.5), **changes) -> Panel:
 
 def test_it_says_gain_and_price_in_one_sentence():
     found = panel(price=Price(0.0008, "as 9 paid labels came to $0.01"))
-    assert found.answer == "500 more labels: MAE 0.400 → 0.392 ± 0.001, about $0.40."
+    assert found.answer == "500 more labels: MAE 0.400 → 0.392 ± 0.000, about $0.40."
     assert found.gain.startswith("That is 0.008 points less (0.008 to 0.008) on the same 355 articles;")
 
 
 def test_it_never_invents_a_price():
-    assert panel().answer.endswith("± 0.001, price unknown: no paid labels yet.")
+    assert panel().answer.endswith("± 0.000, price unknown: no paid labels yet.")
 
 
 def test_a_gain_that_nobody_would_notice_is_called_that():

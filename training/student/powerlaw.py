@@ -96,12 +96,13 @@ class Measured:
         return fit(self.shares, self.mean[None, :], self.weights)[0]
 
     def laws(self) -> Floats:
-        """[draws, 3]: each resample's law, moved by as much as its validation rows are harder or easier than all of them.
+        """[draws, 3]: each resample's law, moved by as much as its rows are harder or easier with all labels than they are.
 
-        What is left is what is unsure of the curve on these rows; how far they stand for others is the points' interval.
+        On these very rows the error with all labels is known; what is left is how unsure the curve is on them. How far
+        they stand for other rows is the points' interval.
         """
         found = fit(self.shares, self.drawn, self.weights)
-        found[:, 0] -= (self.drawn - self.mean).mean(axis=1)
+        found[:, 0] -= self.drawn[:, -1] - self.mean[-1]
         return found
 
 
