@@ -36,8 +36,9 @@ def site(request: HttpRequest) -> dict[str, Any]:
 
 
 def _place(path: str) -> str:
-    """Oracles are part of Labels."""
-    return reverse("labeling_runs") if path.startswith(reverse("oracles")) else path
+    """Oracles are part of Labels, and base models of Training."""
+    inside = {"oracles": "labeling_runs", "bases": "training_runs"}
+    return next((reverse(place) for part, place in inside.items() if path.startswith(reverse(part))), path)
 
 
 def _entry(name: str, url: str, path: str) -> dict[str, Any]:

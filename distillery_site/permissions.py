@@ -84,6 +84,8 @@ TABLE: dict[str, Rule] = {
     "learning_curve_resume": do(LEAD),
     "labeling_run_datasets": see(),
     "dataset_benchmarks": see(),
+    "bases": see(),
+    "base_fetch": do(LEAD),
     "training_runs": see(),
     "training_new": form(LEAD),
     "training_options": do(LEAD),

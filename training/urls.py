@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from training import curve_views, enriching, views
+from training import base_views, curve_views, enriching, views
 
 urlpatterns = [
     path("labels/<int:pk>/enrich", enriching.labeling_enrich, name="labeling_enrich"),
@@ -11,6 +11,8 @@ urlpatterns = [
     path("data-sets/<slug:name>/", views.dataset, name="dataset"),
     path("data-sets/<slug:name>/curve", curve_views.dataset_curve, name="dataset_curve"),
     path("labels/<int:pk>/data-sets", views.labeling_run_datasets, name="labeling_run_datasets"),
+    path("bases/", base_views.bases, name="bases"),
+    path("bases/<str:name>/fetch", base_views.base_fetch, name="base_fetch"),
     path("training/", views.training_runs, name="training_runs"),
     path("training/new", views.training_new, name="training_new"),
     path("training/new/options", views.training_options, name="training_options"),

@@ -1,0 +1,29 @@
+"""The catalogue of base models, and the button that fetches one."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from distillery_site.common.errors import BadInput
+from training import base_models
+from training.hardware import machine
+from training.tasks import fetch_base
+
+
+def bases(request: HttpRequest) -> HttpResponse:
+    rows = base_models.table()
+    busy = any(row.standing.state in ("asked", "running") for row in rows)
+    context = {"rows": rows, "busy": busy, "machine": machine(), "batch": base_models.BATCH, "tokens": base_models.TOKENS}
+    return render(request, "training/bases.html", {**context, "served": base_models.SERVED, "root": base_models.root()})
+
+
+@require_POST
+def base_fetch(request: HttpRequest, name: str) -> HttpResponse:
+    try:
+        base_models.ask(name)
+    except BadInput as problem:
+        messages.error(request, str(problem))
+    else:
+        fetch_base.delay(name)
+    return redirect("bases")
