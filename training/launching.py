@@ -9,7 +9,7 @@ from pathlib import Path
 from django.conf import settings
 
 from distillery_site.common.runs import Run
-from training import datasets
+from training import datasets, hardware
 from training.models import Kind, TrainingRun
 from training.student import artifact, bases
 from training.student import config as options
@@ -70,13 +70,21 @@ def base(run: Run, name: str) -> Path:
 def command(student: Sequence[str], verb: str, run: TrainingRun, words: Sequence[str]) -> list[str]:
     """The whole argument list: one process, or for a lora with several GPUs one for each of them.
 
-    An estimate looks at one GPU, and the other kinds don't use any.
+    An estimate looks at one GPU, and the other kinds need no second one.
     """
-    gpus = settings.TRAINING_GPUS or 1
-    if gpus < 2 or run.kind != Kind.LORA or verb != "fit":
+    processes = _processes(run) if run.kind == Kind.LORA and verb == "fit" else 1
+    if processes == 1:
         return [*student, verb, *words]
     python, *module = student
-    return [python, "-m", "accelerate.commands.launch", "--num_processes", str(gpus), *module, verb, *words]
+    return [python, "-m", "accelerate.commands.launch", "--num_processes", str(processes), *module, verb, *words]
+
+
+def _processes(run: TrainingRun) -> int:
+    """One for each GPU, as far as they can share a batch evenly; TRAINING_GPUS says how many to take at most."""
+    batch = options.to_json(options.make(run.kind, {"preset": run.preset, **run.config}))["batch_size"]
+    seen = len(hardware.machine().gpus)
+    most = min(settings.TRAINING_GPUS or seen, seen)
+    return max((count for count in range(1, most + 1) if batch % count == 0), default=1)
 
 
 def child_environment() -> dict[str, str]:

@@ -122,15 +122,13 @@ def training_estimate_new(request: HttpRequest) -> HttpResponse:
         return reswap(retarget(render(request, "training/_run_form.html", {"form": form}), "#train"), "outerHTML")
     if run is None:
         return render(request, "training/run_new.html", {"form": form}, status=400)
-    return _estimate(request, run) if request.htmx else redirect("training_run", run.pk)  # type: ignore[attr-defined]
+    if not request.htmx:  # type: ignore[attr-defined]
+        return redirect("training_run", run.pk)
+    return render(request, "training/_run_estimate.html", {**_of_estimate(run), "form": form})
 
 
 def training_estimate(request: HttpRequest, pk: int) -> HttpResponse:
-    return _estimate(request, _run(pk))
-
-
-def _estimate(request: HttpRequest, run: TrainingRun) -> HttpResponse:
-    return render(request, "training/_run_estimate.html", _of_estimate(run))
+    return render(request, "training/_run_estimate.html", _of_estimate(_run(pk)))
 
 
 def _of_estimate(run: TrainingRun) -> dict[str, Any]:

@@ -2,32 +2,53 @@
 
 import pytest
 
-from training import launching
+from training import hardware, launching
+from training.hardware import GIB, Gpu, Machine
 from training.launching import STUDENT, child_environment, command
 from training.models import TrainingRun
 
 WORDS = ["--out", "/there"]
 
 
-def told(kind: str, verb: str = "fit") -> list[str]:
-    return command(STUDENT, verb, TrainingRun(kind=kind), WORDS)
+@pytest.fixture
+def gpus(monkeypatch):
+    """A machine with so many GPUs."""
+
+    def see(count: int) -> None:
+        machine = Machine((Gpu("RTX", 24 * GIB, "600", bf16=True),) * count, "EPYC", 8, 64 * GIB, frozenset())
+        monkeypatch.setattr(hardware, "machine", lambda: machine)
+
+    return see
 
 
-def test_one_process_learns_where_there_is_one_gpu(settings):
-    settings.TRAINING_GPUS = 1
+def told(kind: str, verb: str = "fit", **config: int) -> list[str]:
+    return command(STUDENT, verb, TrainingRun(kind=kind, config=config), WORDS)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_one_process_learns_where_there_is_no_second_gpu(gpus, count):
+    gpus(count)
     assert told("lora") == [*STUDENT, "fit", *WORDS]
 
 
-def test_several_gpus_get_a_process_each(settings):
-    settings.TRAINING_GPUS = 4
-    python = STUDENT[0]
-    launch = [python, "-m", "accelerate.commands.launch", "--num_processes", "4"]
+def test_several_gpus_get_a_process_each(gpus):
+    gpus(4)
+    launch = [STUDENT[0], "-m", "accelerate.commands.launch", "--num_processes", "4"]
     assert told("lora") == [*launch, "-m", "training.student", "fit", *WORDS]
 
 
-@pytest.mark.parametrize(("kind", "verb"), [("ridge", "fit"), ("stack", "fit"), ("lora", "estimate")])
-def test_what_needs_no_second_gpu_has_one_process(settings, kind, verb):
-    settings.TRAINING_GPUS = 4
+@pytest.mark.parametrize(
+    ("seen", "setting", "batch", "taken"), [(4, 2, 16, "2"), (4, 8, 16, "4"), (3, 0, 16, "2"), (3, 0, 12, "3")]
+)
+def test_it_takes_as_many_as_it_may_and_as_share_a_batch_evenly(gpus, settings, seen, setting, batch, taken):
+    gpus(seen)
+    settings.TRAINING_GPUS = setting
+    assert told("lora", batch_size=batch)[4] == taken
+
+
+@pytest.mark.parametrize(("kind", "verb"), [("ridge", "fit"), ("kernel", "fit"), ("stack", "fit"), ("lora", "estimate")])
+def test_what_needs_no_second_gpu_has_one_process(gpus, kind, verb):
+    gpus(4)
     assert told(kind, verb) == [*STUDENT, verb, *WORDS]
 
 

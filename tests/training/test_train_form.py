@@ -112,7 +112,9 @@ def test_an_estimate_appears_beside_the_form_and_asks_for_itself(lead, dataset):
     response = lead.post("/training/new/estimate", {**LORA, "epochs": "2"}, headers={"HX-Request": "true"})
     run = TrainingRun.objects.get()
     assert (run.purpose, run.config) == ("estimate", {"epochs": 2})
-    assert f'hx-get="/training/{run.pk}/estimate"' in response.content.decode()
+    html = response.content.decode()
+    assert f'hx-get="/training/{run.pk}/estimate"' in html
+    assert 'hx-swap-oob="true"' in html and "errorlist" not in html, "what was said of the form before is mended"
 
 
 def test_without_a_script_an_estimate_has_its_own_page(lead, dataset):
