@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from django.utils.safestring import SafeString
 
-from distillery_site.common.svg import axis, curve, el, line, num, percent, picture
+from distillery_site.common.svg import curve, el, line, num, percent, picture
 
 if TYPE_CHECKING:
     from training.curve_figures import Panel
 
 TOP, DEEP = 16, 240  # pixels above the plot, and its own height
 APART = 0.14  # of the width, between two words on the x axis
+MOST_LINES = 8
 _STEPS = 40
+_LINES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 
 class _Plane:
@@ -27,7 +30,7 @@ class _Plane:
         band = law.band(self.last / law.labels)
         errors = [mae for _, mae in panel.seeds] + [point.high for point in law.points] + [band.low, panel.constant]
         errors += [panel.repeat.value, panel.repeat.value / 2] if panel.repeat else []
-        self.low, self.top = axis(errors)
+        self.low, self.top, self.step = _axis(min(errors), max(errors))
 
     def x(self, labels: float) -> float:
         return labels / self.last
@@ -53,13 +56,18 @@ def curve_svg(panel: Panel) -> SafeString:
     return picture(*words, title=panel.sentence, class_="learning", height=TOP + DEEP + 24)
 
 
+def _axis(least: float, most: float) -> tuple[float, float, float]:
+    """Both ends and the step of an axis whose lines lie at round numbers."""
+    step = next((step for step in _LINES if (most - least) / step <= MOST_LINES), _LINES[-1])
+    return math.floor(least / step) * step, math.ceil(most / step) * step, step
+
+
 def _grid(plane: _Plane) -> Iterator[SafeString]:
-    for share in (0.0, 0.5, 1.0):
-        mae = plane.low + (plane.top - plane.low) * share
+    for number in range(round((plane.top - plane.low) / plane.step) + 1):
+        mae = plane.low + number * plane.step
         y = TOP + DEEP * plane.y(mae)
-        yield line(0, y, 1, y, "chart-axis" if mae == 0 else "chart-grid")
-        if mae:
-            yield el("text", f"{mae:.4g}", x="0", y=y - 3)
+        yield line(0, y, 1, y, "chart-axis" if number == 0 else "chart-grid")
+        yield el("text", f"{mae:.4g}", x="0", y=y - 3)
 
 
 def _ceiling(panel: Panel, plane: _Plane) -> Iterator[SafeString]:
