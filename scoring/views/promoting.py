@@ -38,13 +38,17 @@ def model_promote(request: HttpRequest, name: str, number: int) -> HttpResponse:
 
 
 def _page(request: HttpRequest, model: ModelVersion, chosen: Filter, alias: str, **more: Any) -> HttpResponse:
-    shown = {"model": model, "filter": chosen, "alias": alias, "history": history(chosen), **more}
+    shown = {**_question(model, chosen, alias), "history": history(chosen), **more}
     return render(request, "scoring/promote.html", shown, status=409 if more else 200)
 
 
 def _gates(request: HttpRequest, model: ModelVersion, chosen: Filter, alias: str) -> HttpResponse:
-    shown = {"model": model, "filter": chosen, "alias": alias, **_asked(model, chosen, alias)}
-    return render(request, "scoring/_gates.html", shown)
+    return render(request, "scoring/_gates.html", {**_question(model, chosen, alias), **_asked(model, chosen, alias)})
+
+
+def _question(model: ModelVersion, chosen: Filter, alias: str) -> dict[str, Any]:
+    serves = chosen.deployments.filter(alias=alias, model=model).exists()
+    return {"model": model, "filter": chosen, "alias": alias, "serves": serves}
 
 
 def _asked(model: ModelVersion, chosen: Filter, alias: str) -> dict[str, Any]:

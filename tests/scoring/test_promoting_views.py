@@ -117,6 +117,13 @@ def test_gates_are_seen_before_the_button(people, newer, uplifting):
     assert "Promote it anyway" not in html
 
 
+def test_whoever_serves_already_has_gates_and_no_button(people, newer, uplifting):
+    without_gates(model=newer, filter=uplifting.filter)
+    operator = people("operator")
+    assert "<h1>news-lora v1 is the champion of Uplifting</h1>" in page(operator, f"{LORA}promote?filter=uplifting")
+    assert "<button" not in gates_of(operator, f"{LORA}promote?filter=uplifting")
+
+
 def test_a_viewer_sees_the_gates_and_no_button(people, newer):
     viewer = people("viewer")
     assert "Promoting needs the role operator." in gates_of(viewer, f"{RIDGE}promote?filter=uplifting")
