@@ -92,12 +92,16 @@ def command(what: str, folder: Path, base: Path, data: Path, options: argparse.N
     (folder / "recipe.json").write_text(json.dumps(recipe))
     words = ["--kind", "lora", "--data", str(data), "--out", str(folder / "student"), "--base", str(base)]
     command = [sys.executable, "-m", "training.student", what, *words, "--config", str(folder / "recipe.json")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = run(command)
     events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     last = next((one for one in reversed(events) if one["event"] in ("estimate", "done", "error")), None)
     if done.returncode or last is None or last["event"] == "error":
         raise SystemExit(f"`{what}` failed: {last['text'] if last else done.stderr[-2000:]}")
     return last
+
+
+def run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
 def scoring(directory: Path, base: Path, options: argparse.Namespace) -> dict[str, Any]:

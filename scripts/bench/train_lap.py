@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from training.student.data import read_corpus
+
 
 class Over(BaseException):
     """No more laps are wanted; nothing that retries or reports errors may catch this."""
@@ -63,14 +65,14 @@ def main() -> None:
     parser.add_argument("--bf16", action="store_true")
     parser.add_argument("--warm", type=int, default=2, help="steps that are not timed (default %(default)s)")
     options = parser.parse_args()
+    corpus = read_corpus(options.data)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as training does: threads that wait leave the processor to others
     from scripts.bench import train_peers as peers  # torch, which reads that once
     from scripts.bench.train_products import products
     from training.student import memory
-    from training.student.data import read_corpus
 
     run = {"ours": peers.ours, "trainer": peers.of_the_trainer, "seed": peers.of_the_seed, "products": products}
-    work = peers.Work(read_corpus(options.data), options.base, options.options, options.bf16)
+    work = peers.Work(corpus, options.base, options.options, options.bf16)
     try:
         run[options.contestant](work, Laps(options.warm))
     except Over:

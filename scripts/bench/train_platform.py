@@ -145,8 +145,8 @@ def minutes(dataset: Dataset) -> dict[str, float]:
 def say(found: Mapping[str, Any]) -> None:
     for slug, error in found["mae"].items():
         low, high = found["mae_ci"][slug]
-        tell(f"mae: {slug} {error:.3f} [{low:.3f}, {high:.3f}] on test by {found['chosen'][slug]}; asked ≤ {ASKED[slug]}, "
-             f"sought {SOUGHT[slug]}")  # fmt: skip
+        tell(f"mae: {slug} {error:.3f} [{low:.3f}, {high:.3f}] on test by {found['chosen'][slug]}; asked ≤ {ASKED.get(slug)}, "
+             f"sought {SOUGHT.get(slug)}")  # fmt: skip
         for key, one in found["mae_by_dimension"][slug].items():
             said = "" if one["kept_up"] else "  WORSE than the best baseline"
             tell(f"mae:   {key} {one['mae']:.3f} (constant {one['constant']:.3f}, ridge {one['ridge']:.3f}){said}")

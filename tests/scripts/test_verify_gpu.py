@@ -1,6 +1,7 @@
 """The way that `make verify-gpu` goes, tried on a processor with a tiny shape; and what it says without a GPU."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ from scripts.bench import gpu_base
 def test_it_measures_training_scoring_and_parity(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setattr(verify_gpu, "run", in_this_process)
     words = ["--device", "cpu", "--shape", "tiny", "--steps", "2", "--tokens", "32", "--scratch", str(tmp_path)]
     assert verify_gpu.main([*words, "--bases", str(tmp_path)]) == 0
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
@@ -26,6 +27,16 @@ def test_it_measures_training_scoring_and_parity(
     assert list(tmp_path.iterdir()) == []
 
 
+def in_this_process(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """A student's command without the seconds that a new process needs to load torch."""
+    from training.student import __main__ as student
+
+    assert command[1:3] == ["-m", "training.student"]
+    said: list[str] = []
+    code = student.main(command[3:], lambda event, **values: said.append(json.dumps({"event": event, **values})))
+    return subprocess.CompletedProcess(command, code, "\n".join(said), "")
+
+
 def test_without_a_gpu_it_says_so_and_ends_with_2(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert verify_gpu.main([]) == 2
@@ -34,7 +45,8 @@ def test_without_a_gpu_it_says_so_and_ends_with_2(capsys: pytest.CaptureFixture[
     assert said.out == ""
 
 
-def test_what_fails_ends_it_with_the_students_own_sentence(tmp_path: Path) -> None:
+def test_what_fails_ends_it_with_the_students_own_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify_gpu, "run", in_this_process)
     options = verify_gpu.arguments(["--device", "cpu", "--shape", "tiny", "--tokens", "32"])
     with pytest.raises(SystemExit, match=r"`fit` failed: .*is missing"):
         verify_gpu.command("fit", tmp_path, tmp_path, tmp_path / "nothing", options)
