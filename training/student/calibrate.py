@@ -147,7 +147,7 @@ def intervals(truth: Floats, predicted: Floats, level: float = LEVEL) -> dict[st
     Split conformal (Lei et al. 2018, "Distribution-free predictive inference for regression") within bands (Mondrian;
     Vovk et al. 2003): of a band's n absolute errors the ⌈(n + 1) · level⌉-th smallest, so that the oracle's score of
     another such article lies inside with a probability of at least `level`. Bands with fewer than 40 rows join a
-    neighbour; where even n + 1 rows don't make that rank, the interval is the whole scale.
+    neighbour; where a rank of that size is beyond n, the interval is the whole scale.
     """
     clipped = metrics.clip(predicted)[0]
     columns = [_bands(truth[:, column], clipped[:, column], level) for column in range(clipped.shape[1])]
@@ -170,17 +170,30 @@ def conformal_quantile(errors: Floats, level: float) -> float:
 
 
 def merged_edges(scores: Floats) -> list[float]:
-    """Band edges from 0 to 10: the emptiest band joins its emptier neighbour until all hold ENOUGH_IN_A_BAND rows."""
-    edges = list(_EDGES)
-    while len(edges) > 2:
-        counts = np.bincount(_band_of(edges, scores), minlength=len(edges) - 1)
-        emptiest = int(np.argmin(counts))
-        if counts[emptiest] >= ENOUGH_IN_A_BAND:
-            break
-        below = counts[emptiest - 1] if emptiest > 0 else np.inf
-        above = counts[emptiest + 1] if emptiest + 1 < len(counts) else np.inf
-        edges.pop(emptiest if below <= above else emptiest + 1)
-    return edges
+    """Band edges from 0 to 10, from the top down: a band that lacks rows takes in the one below it.
+
+    Most scores of most outputs are near 0. Where too few lie above the lowest edge, they aren't lost among these: the
+    highest ones get a band that begins where it has enough rows.
+    """
+    ordered, edges = np.sort(scores), [TOP]
+    left = len(ordered)  # the lowest ones, in no band yet
+    for edge in _EDGES[-2:0:-1]:
+        below = int(np.searchsorted(ordered, edge))
+        if min(left - below, below) >= ENOUGH_IN_A_BAND:
+            edges.append(edge)
+            left = below
+    if edges[-1] > _EDGES[1] and left >= 2 * ENOUGH_IN_A_BAND and np.median(ordered[:left]) < _EDGES[1]:
+        edges += _high_ones(ordered[:left])
+    return [0.0, *reversed(edges)]
+
+
+def _high_ones(ordered: Floats) -> list[float]:
+    """Where the highest scores begin, if they can be told from the rest: more may be equal than a band needs."""
+    start = ordered[-ENOUGH_IN_A_BAND]
+    if start == ordered[0]:
+        above = ordered[ordered > start]
+        return [float(above[0])] if len(above) >= ENOUGH_IN_A_BAND // 2 else []
+    return [float(start)] if np.sum(ordered < start) >= ENOUGH_IN_A_BAND else []
 
 
 def _band_of(edges: Sequence[float], scores: Floats) -> np.ndarray:
