@@ -9,7 +9,7 @@ from distillery_site.common.errors import BadInput
 
 def _option(default: Any, about: str, *, low: float | None = None, high: float | None = None) -> Any:
     """A field with its sentence and, for numbers, its allowed range (both ends allowed)."""
-    meta = {"about": about, "low": low, "high": high}
+    meta = {"about": about, "low": low, "high": high, "empty": default == ()}
     if isinstance(default, tuple):
         return field(default_factory=lambda: default, metadata=meta)
     return field(default=default, metadata=meta)
@@ -210,7 +210,7 @@ def _fault(option: Field[Any], wanted: Any, value: Any) -> str:
     if get_origin(wanted) is tuple:
         if not isinstance(value, tuple):
             return f"{option.name} must be a list, not {value!r}."
-        if not value and option.default_factory():  # type: ignore[misc]  # tuples always have one
+        if not value and not option.metadata["empty"]:
             return f"{option.name} must be a list of at least one number, not {value!r}."
         return next((fault for item in value if (fault := _fault(option, get_args(wanted)[0], item))), "")
     if get_origin(wanted) is Literal:

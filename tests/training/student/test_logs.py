@@ -48,7 +48,7 @@ class Fake(types.ModuleType):
 
     def __init__(self, fails: bool = False) -> None:
         super().__init__("mlflow")
-        self.__version__, self.told, self.fails = "2.0.0", [], fails
+        self.__version__, self.told, self.fails, self.run = "2.0.0", [], fails, None
         self.utils = types.SimpleNamespace(
             validation=types.SimpleNamespace(MAX_PARAM_VAL_LENGTH=250, MAX_PARAMS_TAGS_PER_BATCH=100)
         )
@@ -58,11 +58,18 @@ class Fake(types.ModuleType):
             raise ConnectionError("the tracking server is away")
         self.told.append((step, metrics))
 
-    def active_run(self) -> None: ...
+    def active_run(self) -> Any:
+        return self.run
+
+    def get_tracking_uri(self) -> str:
+        return "http://tracker.example"
+
     def is_tracking_uri_set(self) -> bool:
         return True
 
-    def start_run(self, **more: Any) -> None: ...
+    def start_run(self, **more: Any) -> None:
+        self.run = types.SimpleNamespace(info=types.SimpleNamespace(run_id="1"))
+
     def log_params(self, params: dict) -> None: ...
     def end_run(self) -> None: ...
 
@@ -80,6 +87,17 @@ def test_mlflow_hears_the_curves_and_its_failure_ends_no_training(
     assert done.code == 0
     assert notes == (["MLflow gets no more figures of this training: the tracking server is away"] if fails else [])
     assert any("eval_mae" in metrics for _, metrics in fake.told) != fails
+
+
+def test_weights_and_biases_hears_when_its_key_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[dict] = []
+    tracker = types.SimpleNamespace(on_log=lambda *args, logs, **more: heard.append(logs))
+    variables, _ = logs._TRACKERS["Weights & Biases"]
+    monkeypatch.setitem(logs._TRACKERS, "Weights & Biases", (variables, lambda: tracker))
+    monkeypatch.setenv("WANDB_API_KEY", "secret")
+    (found,) = logs.trackers(lambda event, **values: None)
+    found.on_log(None, None, None, logs={"loss": 1.0})
+    assert heard == [{"loss": 1.0}]
 
 
 def test_a_tracker_that_is_not_installed_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
