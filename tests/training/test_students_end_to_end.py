@@ -10,9 +10,10 @@ import pytest
 from distillery_site.common.runs import RunState
 from tests.fakes.tiny_base import make_tiny_base
 from training import datasets
+from training.forecasts import forecast
 from training.models import ModelVersion, Split, TrainingRun
 from training.progress import Recorder
-from training.services import run_training, start_training
+from training.services import run_training, start_estimate, start_training
 from training.student import artifact, bases
 
 pytestmark = pytest.mark.timeout(600)  # three real processes load torch, on a machine that may be busy
@@ -44,14 +45,31 @@ def test_a_ridge_learns_in_a_process_of_its_own(folders, dataset):
 
 
 @pytest.fixture
-def killed(folders, dataset, tmp_path, monkeypatch) -> TrainingRun:
+def tiny(folders, tmp_path) -> None:
+    bases.adopt(make_tiny_base(tmp_path / "qwen2"), "tiny", folders / "bases")
+
+
+def test_a_look_ahead_tells_what_a_long_training_will_need_and_leaves_no_student(folders, dataset, tiny):
+    asked = {"dataset": dataset, "kind": "lora", "preset": "tiny", "config": {"epochs": 500}}
+    run = start_estimate(**asked)
+    run_training(run_id=run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.error) == (RunState.DONE, "")
+    found = forecast(run)
+    assert (found.steps, found.fits) == (4 * 500, True)
+    assert min(found.seconds, found.tokens, found.memory, found.room) > 0 and found.device
+    assert start_estimate(**asked) == run, "parent and process agree on the code's version"
+    assert not ModelVersion.objects.exists() and not (folders / "models" / ".unfinished").exists()
+
+
+@pytest.fixture
+def killed(folders, dataset, tiny, monkeypatch) -> TrainingRun:
     """A lora on a tiny random Qwen2 whose process was killed with -9 in its second epoch."""
 
     def kill_late(recorder: Recorder, event: dict) -> None:
         if event["step"] > event["steps"] / 2 + 1:
             os.kill(recorder.run.child_pid, signal.SIGKILL)
 
-    bases.adopt(make_tiny_base(tmp_path / "qwen2"), "tiny", folders / "bases")
     run = start_training(dataset=dataset, kind="lora", preset="tiny")
     with monkeypatch.context() as patch:
         patch.setattr(Recorder, "_on_step", kill_late)
@@ -69,6 +87,7 @@ def test_a_killed_lora_goes_on_and_with_a_ridge_becomes_a_stack(folders, dataset
     assert list(lora.epochs.values_list("number", flat=True)) == [1, 2]
     assert lora.epochs.filter(chosen=True).count() == 1
     assert (lora.step, lora.progress_share) == (lora.steps, 1)
+    assert lora.estimate["steps"] == lora.steps
     trained(dataset, "ridge")
     stack = trained(dataset, "stack")
     assert {parent.kind for parent in stack.parents.all()} == {"ridge", "lora"}
