@@ -14,7 +14,7 @@ from training.provenance import labelled_by, oracles_of
 from training.student.catalogue import CATALOGUE, TERMS
 
 Figures = dict[str, Any]
-_LIBRARY = {Kind.RIDGE: "sklearn", Kind.LORA: "peft", Kind.STACK: ""}
+_LIBRARY = {Kind.RIDGE: "sklearn", Kind.KERNEL: "transformers", Kind.LORA: "peft"}
 _MOST = 6  # sources and languages that are named
 
 
@@ -97,7 +97,7 @@ def _terms(about: Figures) -> str:
 
 def _front(model: ModelVersion, merged: bool) -> str:
     """What the hub reads of a card. The licence is the giver's to name, so none is."""
-    library = "transformers" if merged else _LIBRARY[Kind(model.kind)]
+    library = "transformers" if merged else _LIBRARY.get(Kind(model.kind))
     lines = [f"library_name: {library}"] if library else []
     lines += [f"base_model: {base.home}" for base in bases_of(model.manifest)[:1] if "/" in base.home]  # as the hub knows it
     return "\n".join([*lines, "tags: [text-regression]"])

@@ -56,15 +56,16 @@ def prove(folder: Path, manifest: Manifest, roots: Path) -> float:
     return difference
 
 
-def _bases(manifest: Manifest) -> list[Mapping[str, Any]]:
-    members = [member.get("base") for member in manifest.get("members", ())]
-    return [about for about in [manifest.get("base"), *members] if about]
+def _bases(manifest: Manifest, but: str = "") -> list[Mapping[str, Any]]:
+    """Those that it and its members stand on, but not those of one kind."""
+    parts = [manifest, *manifest.get("members", ())]
+    return [part["base"] for part in parts if part.get("base") and part["kind"] != but]
 
 
 def _write(student: Path, manifest: Manifest, target: Path, roots: Path, merged: bool) -> str:
     """Everything but the README; gives the lines that score."""
     target.mkdir(parents=True)
-    write = {"ridge": _write_ridge, "lora": _write_lora, "stack": _write_stack}[manifest["kind"]]
+    write = {"ridge": _write_ridge, "kernel": _write_kernel, "lora": _write_lora, "stack": _write_stack}[manifest["kind"]]
     code = write(student, manifest, target, roots, merged)
     (target / SCORE).write_text(code, encoding="utf-8")
     artifact.write_json(target / ABOUT, _about(manifest))
@@ -81,11 +82,29 @@ def _about(manifest: Manifest) -> dict[str, Any]:
 
 
 def _write_ridge(student: Path, manifest: Manifest, target: Path, roots: Path, merged: bool) -> str:
-    if merged:
-        raise BadInput("A ridge has no adapters to merge; export it without --merged.")
+    _insist_on_adapters(manifest, merged)
     for name in ("vocabulary.json", "ridge.safetensors"):
         shutil.copyfile(student / "model" / name, target / name)
     return lines.of(manifest)
+
+
+def _write_kernel(student: Path, manifest: Manifest, target: Path, roots: Path, merged: bool) -> str:
+    """Its tokenizer, and what it keeps of its training articles; the base is as it was published."""
+    _insist_on_adapters(manifest, merged)
+    bases.resolve(manifest["base"]["name"], manifest["base"]["sha256"], student, roots)
+    _copy(student / "model", target)
+    return lines.of(manifest, frame=_frame(student / "model", manifest))
+
+
+def _insist_on_adapters(manifest: Manifest, merged: bool) -> None:
+    if merged:
+        raise BadInput(f"A {manifest['kind']} has no adapters to merge; export it without --merged.")
+
+
+def _copy(source: Path, target: Path, but: tuple[str, ...] = ()) -> None:
+    for path in source.iterdir():
+        if path.name != README and not path.name.startswith(but):
+            shutil.copyfile(path, target / path.name)
 
 
 def _write_stack(student: Path, manifest: Manifest, target: Path, roots: Path, merged: bool) -> str:
@@ -106,9 +125,7 @@ def _write_lora(student: Path, manifest: Manifest, target: Path, roots: Path, me
     source = student / model.MODEL_DIR
     if loaded is not None:
         _merge(cast(model.LoraStudent, loaded), target, manifest)
-    for path in source.iterdir():
-        if path.name != README and not (merged and path.name.startswith("adapter_")):
-            shutil.copyfile(path, target / path.name)
+    _copy(source, target, but=("adapter_",) if merged else ())
     return lines.of(manifest, merged=merged, frame=_frame(source, manifest), bias=_has_bias(source))
 
 
@@ -183,14 +200,15 @@ def _readme(told: Mapping[str, str], code: str, manifest: Manifest, merged: bool
         packages.remove("peft")
     return _TEXT.format(
         **{key: told[key] for key in ("front", "title", "lede", "card")}, packages=" ".join(packages), score=SCORE, about=ABOUT,
-        code=lines.in_readme(code).strip(), tolerance=artifact.TOLERANCE, needs="" if merged else _needs(manifest),
+        code=lines.in_readme(code).strip(), tolerance=artifact.TOLERANCE, needs=_needs(manifest, merged),
     )  # fmt: skip
 
 
-def _needs(manifest: Manifest) -> str:
+def _needs(manifest: Manifest, merged: bool) -> str:
+    """A sentence for each base that the lines load; merged adapters bring theirs along."""
     found = [
         f"Its base is {about['home']} (licence: {about['licence']}; weights with the SHA-256 {about['sha256'][:16]}…). Where "
         f"that lies in a folder already, set {lines.base_variable(about['name'])} to it.\n"
-        for about in _bases(manifest)
+        for about in _bases(manifest, but="lora" if merged else "")
     ]
     return "".join(dict.fromkeys(found)) + "\n" if found else ""

@@ -9,7 +9,11 @@ from typing import Any
 
 Manifest = Mapping[str, Any]
 
-PACKAGES = {"ridge": "numpy scipy scikit-learn safetensors", "lora": "numpy torch transformers peft safetensors"}
+PACKAGES = {
+    "ridge": "numpy scipy scikit-learn safetensors",
+    "kernel": "numpy torch transformers safetensors",
+    "lora": "numpy torch transformers peft safetensors",
+}
 
 _TOP = '''"""Scores an article: {names}. `python score.py "An article …"` prints them."""
 
@@ -32,10 +36,12 @@ _DOC = '"""Texts → scores [texts, {count}] for 0–10, neither clipped nor rou
 
 
 def of(manifest: Manifest, *, merged: bool = False, frame: Mapping[str, Any] | None = None, bias: bool = False) -> str:
-    """score.py. `frame` says how a lora's tokens are put together where its tokenizer alone doesn't; `bias` is a stock head's."""
+    """score.py. `frame` says how tokens are put together where the tokenizer alone doesn't; `bias` is a stock head's."""
     kind = manifest["kind"]
     if kind == "ridge":
         return _ridge(manifest)
+    if kind == "kernel":
+        return _kernel(manifest, frame)
     return _stack(manifest) if kind == "stack" else _lora(manifest, merged, frame, bias)
 
 
@@ -96,6 +102,32 @@ PARTS = [features("words", "word", (1, 2)), features("chars", "char_wb", (3, 5))
     return _written(manifest, imports, before, body + back)
 
 
+def _kernel(manifest: Manifest, frame: Mapping[str, Any] | None) -> str:
+    back = "    scores = np.maximum(scores, 0.0) ** 2  # it learned square roots\n" if manifest["config"]["root"] else ""
+    imports = ["import os", "import numpy as np", "import torch", "from safetensors.numpy import load_file",
+               "from transformers import AutoModel, AutoTokenizer"]  # fmt: skip
+    start = _base(manifest["base"]) + _TOKENIZER
+    before = f"""{start}base = AutoModel.from_pretrained(BASE, dtype=torch.float32{_revision(manifest)})
+model = base.eval()
+PARTS = load_file(HERE / "kernel.safetensors")
+LAYERS = {manifest["chosen"]["layers"]}
+"""
+    return _written(manifest, imports, before + (_frame(frame) if frame else ""), _inputs(manifest, frame) + _KERNEL + back)
+
+
+_TOKENIZER = 'tokenizer = AutoTokenizer.from_pretrained(HERE)\ntokenizer.padding_side = "right"\n'
+_KERNEL = """    asked = {"input_ids": inputs["input_ids"], "attention_mask": inputs["attention_mask"]}
+    states = model(**asked, output_hidden_states=True).hidden_states
+    mask = asked["attention_mask"][..., None]
+    vectors = torch.cat([(states[layer] * mask).sum(1) / mask.sum(1) for layer in LAYERS], dim=1).numpy()
+    new = ((vectors - PARTS["mean"]) / PARTS["spread"]).astype(np.float64)
+    known = PARTS["rows"].astype(np.float64)
+    apart = np.maximum((new**2).sum(1)[:, None] + (known**2).sum(1)[None] - 2 * new @ known.T, 0.0) / new.shape[1]
+    pairs = zip(PARTS["gamma"], PARTS["coef"].T, strict=True)
+    scores = np.stack([np.exp(-gamma * apart) @ coef for gamma, coef in pairs], axis=1) + PARTS["intercept"]
+"""
+
+
 def _stack(manifest: Manifest) -> str:
     before = (
         _ABOUT
@@ -117,7 +149,7 @@ def _lora(manifest: Manifest, merged: bool, frame: Mapping[str, Any] | None, bia
     imports += ["from safetensors.torch import load_file"] if not stock or (bias and merged) else []
     imports += [] if merged else ["import os", "from peft import PeftModel"]
     before = "" if merged else _base(manifest["base"])
-    before += 'tokenizer = AutoTokenizer.from_pretrained(HERE)\ntokenizer.padding_side = "right"\n'
+    before += _TOKENIZER
     before += _model(manifest, kind, stock, count, merged, bias)
     before += _frame(frame) if frame else ""
     return _written(manifest, imports, before, _inputs(manifest, frame) + (_STOCK if stock else _MEAN))
@@ -127,8 +159,13 @@ def _base(base: Mapping[str, Any]) -> str:
     return f'BASE = os.getenv("{base_variable(base["name"])}", {base["home"]!r})  # its name on the hub, or its folder here\n'
 
 
+def _revision(manifest: Manifest) -> str:
+    pinned = manifest["base"]["source"] == "hub" and manifest["base"]["revision"]
+    return f", revision={pinned!r}" if pinned else ""
+
+
 def _model(manifest: Manifest, kind: str, stock: bool, count: int, merged: bool, bias: bool) -> str:
-    revision = f", revision={manifest['base']['revision']!r}" if manifest["base"]["source"] == "hub" and not merged else ""
+    revision = "" if merged else _revision(manifest)
     labels = f", num_labels={count}" if stock and not merged else ""
     lines = [f"base = {kind}.from_pretrained({'HERE' if merged else 'BASE'}{labels}, dtype=torch.float32{revision})"]
     if stock:

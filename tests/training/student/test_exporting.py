@@ -33,7 +33,7 @@ def exported(cast: small_students.Cast, tmp_path: Path) -> Export:
 
 
 MERGED = ("lora, merged", "lora_mean, merged", "stack, merged")
-ALL = {name: {} for name in ("ridge", "lora", "lora_mean", "stack")} | {name: {"merged": True} for name in MERGED}
+ALL = {name: {} for name in ("ridge", "kernel", "lora", "lora_mean", "stack")} | {name: {"merged": True} for name in MERGED}
 
 
 @pytest.fixture(scope="module")
@@ -127,8 +127,9 @@ def test_a_calibration_is_part_of_the_lines(changed: Callable[..., Path], export
     assert "np.interp" in (folder / "score.py").read_text()
 
 
-def test_instruction_and_truncation_are_part_of_the_lines(changed: Callable[..., Path], exported: Export) -> None:
-    folder = exported(changed("lora", config={"instruction": "How bad is it?", "truncation": "head_tail", "max_tokens": 40}))
+@pytest.mark.parametrize("kind", ["kernel", "lora"])
+def test_instruction_and_truncation_are_part_of_the_lines(changed: Callable[..., Path], exported: Export, kind: str) -> None:
+    folder = exported(changed(kind, config={"instruction": "How bad is it?", "truncation": "head_tail", "max_tokens": 40}))
     assert "BEFORE" in (folder / "README.md").read_text()
 
 
