@@ -67,7 +67,6 @@ def _trained(scorer: model.Scorer, rows: Rows, progress: Progress, micro: int, t
             raise
     else:
         return True
-    trainer.accelerator.unwrap_model(scorer, keep_fp32_wrapper=False)
     del trainer  # with its optimizer and the gradients
     scorer.zero_grad()
     gc.collect()

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from tests.fakes import small_students
-from training.student import artifact, memory, trainer
+from training.student import artifact, memory, model, trainer
 
 CALM = {"preset": "tiny", "dropout": 0.0, "autocast": "none", "epochs": 1, "save_steps": 4}
 
 
 def fit(cast: small_students.Cast, out: Path, **options: Any) -> small_students.Done:
-    return small_students.run("--kind", "lora", "--data", cast.data, "--out", out, "--base", cast.base, **CALM, **options)
+    return small_students.run("--kind", "lora", "--data", cast.data, "--out", out, "--base", cast.base, **{**CALM, **options})
 
 
 def short_of_memory(monkeypatch: pytest.MonkeyPatch, most: int, after: int = 0, error: str = "") -> list[int]:
@@ -57,6 +57,22 @@ def test_memory_that_runs_out_halves_what_is_read_at_a_time_and_changes_no_figur
     assert any("Resumed from the checkpoint at step 4" in note for note in notes) == (after > 0)
     assert val_maes(tmp_path) == pytest.approx(val_maes(unbroken), abs=1e-3)
     assert artifact.read_manifest(tmp_path)[0]["micro_batch"] == 2
+
+
+def test_arithmetic_stays_what_it_was_after_memory_ran_out(
+    cast: small_students.Cast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, true = set(), model.Scorer.score
+
+    def score(self: model.Scorer, *args: Any, **kwargs: Any) -> torch.Tensor:
+        if self.training:
+            seen.add(torch.is_autocast_enabled("cpu"))
+        return true(self, *args, **kwargs)
+
+    short_of_memory(monkeypatch, most=4)
+    monkeypatch.setattr(model.Scorer, "score", score)
+    assert fit(cast, tmp_path, autocast="bf16").code == 0
+    assert seen == {True}
 
 
 def test_not_even_one_article_is_a_sentence(cast: small_students.Cast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
