@@ -176,7 +176,9 @@ def _manifest(
     known = {"base": card.name, "pooling": pooling, "rank": fitted.config.r, "alpha": fitted.config.lora_alpha, **reading}
     base = {**vars(card), "pad_token_id": tokenizer.pad_token_id, "pooling": pooling}
     described = artifact.describe("lora", corpus, LoraConfig(), base=base)
-    carried = {key: given.about[key] for key in ("calibration", "intervals") if given.about.get(key)}
+    told = [output["dimension"] for output in given.about.get("outputs", ())]
+    same = told == [output.dimension for output in wish.outputs]  # intervals are about an oracle's scores, so about a rubric
+    carried = {key: given.about[key] for key in ("calibration", *(["intervals"] if same else [])) if given.about.get(key)}
     return {**described, "dataset": None, "seeds": {}, "config": known, "origin": about, **carried}
 
 

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from distillery_site.common.errors import BadInput
 
+from . import calibrate
 from .spelling import Tensors
+from .tokens import Reading
 
 CONFIG, WEIGHTS, ABOUT = "adapter_config.json", "adapter_model.safetensors", "student.json"
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
@@ -50,7 +53,25 @@ def read(path: Path) -> Folder:
         raise BadInput(_no_weights(path))
     others = {p.name: tensors(p) for p in sorted(path.glob("*.safetensors")) if p.name != WEIGHTS and p.stat().st_size < 1e9}
     about = read_json(path / ABOUT) if (path / ABOUT).is_file() else {}
+    if about and not _is_an_exports(about):
+        raise BadInput(
+            f"{ABOUT} is not what an export wrote: take it out of the folder, and its adapter can be taken in without."
+        )
     return Folder(path, config, tensors(path / WEIGHTS), others, about)
+
+
+def _is_an_exports(about: Mapping[str, Any]) -> bool:
+    """Whether everything that is taken from it can be: reading, order of outputs, calibration, intervals, reference texts."""
+    try:
+        nothing = np.zeros((1, len([output["dimension"] for output in about["outputs"]])))
+        golden = about.get("golden") or {"texts": [], "predictions": []}
+        calibrate.apply(about.get("calibration"), nothing)
+        if about.get("intervals"):
+            calibrate.interval(about["intervals"], nothing)
+        Reading.of(about["config"])
+        return len(golden["texts"]) == len(np.array(golden["predictions"], dtype=np.float64))
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+        return False
 
 
 def _insist_on_own_files(path: Path) -> None:
@@ -89,12 +110,12 @@ def _pickles(path: Path) -> Iterator[Path]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise BadInput(f"{path.parent} has no {path.name}, so it is not a PEFT folder.")
     try:
         if path.stat().st_size > _LARGEST_JSON:
             raise BadInput(f"{path.name} is larger than a configuration can be.")
         value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BadInput(f"{path.parent} has no {path.name}, so it is not a PEFT folder.") from None
     except (ValueError, OSError, RecursionError) as error:
         raise BadInput(f"{path.name} can't be read as JSON: {error}.") from None
     if not isinstance(value, dict):

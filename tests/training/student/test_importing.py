@@ -258,6 +258,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Any], str]] = {
     "a pickle": (lambda f: weights(f).rename(f / "adapter_model.bin"), "is a pickle, .*weights_only=True"),
     "no configuration": (lambda f: (f / "adapter_config.json").unlink(), "has no adapter_config.json, so it is not a PEFT"),
     "no JSON": (lambda f: (f / "adapter_config.json").write_text("{"), "can't be read as JSON"),
+    "a stranger's student.json": (lambda f: (f / "student.json").write_text('{"outputs": 3}'), "is not what an export wrote"),
     "a link that leads out": (lambda f: (f / "readme.txt").symlink_to("/etc/hostname"), "is a link that leads out of the"),
 }
 
