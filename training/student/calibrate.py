@@ -4,8 +4,8 @@ Both are learnt from validation rows, one output at a time, and both distrust th
 folds that it was not fitted on agree that it helps. An interval (`intervals`) is a split-conformal one: the quantile of
 |oracle − student| over rows that the student was not fitted on, within a band of the student's score.
 Which errors are honest: a stack's are cross-fitted, and so are those of a map. Penalties, shrinkage and the best epoch are
-chosen on the same validation rows, but from so few alternatives that choosing them anew in every fold changed the measured
-coverage by less than a tenth of a percent (ridge, 25 draws of 360 rows: .902 both ways).
+chosen on the same validation rows, but from few alternatives: choosing shrinkage anew in every fold left the measured
+coverage where it was (ridge, 25 draws of 360 rows: .902 both ways). For penalties and epochs the test split is the check.
 NaN means null and is left out everywhere; predictions are clipped to 0–10 before they are measured.
 """
 
