@@ -21,6 +21,7 @@ from .data import Floats
 DRAWS = 500
 LEVEL = 0.95
 NOTHING = 0.0005  # of a point on the scale from 0 to 10
+UNSURE = 0.05  # of the error: a fall of which even this much is possible was not ruled out
 FEWEST_SIZES = 4  # three parameters, and one point to contradict them
 FURTHEST = 4  # times the labels there are; beyond it even a good fit on this many points is a guess
 _STEEPEST, _FLATTEST, _GRID, _ZOOM, _ZOOMS = 2.0, 0.01, 64, 9, 3
@@ -208,11 +209,7 @@ class Curve:
         if more < 1:
             return "Ask for one more label or several."
         if not self.falls:
-            return (
-                f"From {self.fell_from:,} to {self.labels:,} labels the error fell by {self.fell.value:.3f} points "
-                f"({self.fell.low:.3f} to {self.fell.high:.3f}), which may be nothing: more labels would not help what this "
-                "student can learn."
-            )
+            return self._flat()
         if self.labels + more > FURTHEST * self.labels:
             most = (FURTHEST - 1) * self.labels
             return (
@@ -220,6 +217,16 @@ class Curve:
                 "most, and draw the curve again when some of them are there."
             )
         return ""
+
+    def _flat(self) -> str:
+        """A fall that is too small to matter is told from one that too few validation rows could not show."""
+        fell = f"{self.fell.value:.3f} points ({self.fell.low:.3f} to {self.fell.high:.3f})".replace("-", "−")
+        said = f"From {self.fell_from:,} to {self.labels:,} labels the error fell by {fell}"
+        if self.fell.high > UNSURE * self.points[-1].value:
+            return (
+                f"{said}; {self.fell.n:,} validation articles can't tell that from nothing, so what more would give isn't known."
+            )
+        return f"{said}, which may be nothing: more labels would not help what this student can learn."
 
     def forecast(self, more: int) -> Forecast:
         """Raises BadInput with the refusal's sentence."""

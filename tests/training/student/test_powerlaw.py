@@ -122,6 +122,12 @@ def test_it_foretells_nothing_where_more_labels_did_not_help():
         flat.forecast(500)
 
 
+def test_few_validation_rows_are_not_taken_for_a_flat_curve():
+    found = curve((0.4, 0.02, 0.5), rows=12, mixing=0.6)
+    assert not found.falls
+    assert found.refusal(500).endswith("can't tell that from nothing, so what more would give isn't known.")
+
+
 def test_it_foretells_nothing_beyond_four_times_the_labels():
     found = curve((0.25, 0.12, 0.5))
     assert found.refusal(3 * 2836) == ""
