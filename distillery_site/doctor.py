@@ -23,6 +23,7 @@ from distillery_site.common.errors import DistilleryError
 from labeling.oracles.registry import PROVIDERS
 from labeling.running.engage import can_be_asked
 from labeling.watching import providers
+from training import hardware
 
 Level = Literal["ok", "note", "problem"]
 GIGABYTE = 2**30
@@ -49,7 +50,7 @@ def examine(probe: bool = False) -> Iterator[Finding]:
 
     probe: ask every vendor whose key is set something tiny, which costs a fraction of a cent.
     """
-    yield from (python(), *packages(), folder(), disk(), *oracle_keys())
+    yield from (python(), *packages(), accelerator(), folder(), disk(), *oracle_keys())
     if probe:
         yield from probes()
     try:
@@ -86,6 +87,12 @@ def installed(name: str) -> bool:
         return bool(metadata.version(name))
     except metadata.PackageNotFoundError:
         return False
+
+
+def accelerator() -> Finding:
+    """None is no problem: small students learn on a processor."""
+    here = hardware.machine()
+    return Finding("accelerator", "ok" if here.gpu else "note", here.sentence)
 
 
 def folder() -> Finding:

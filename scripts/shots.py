@@ -23,6 +23,7 @@ PAGES = (
     "/review/",
     "/data-sets/",
     "/training/",
+    "/bases/",
     "/models/",
     "/scoring/",
     "/filters/",

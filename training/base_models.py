@@ -92,7 +92,7 @@ def verdict(here: Machine, shape: Shape, train: Memory, lean: Memory) -> tuple[s
     if lean.total > room:
         return "no", f"Even with checkpointing it needs about {lean.total / GIB:.0f} GB, and {has}."
     if not here.gpu and work > _HEAVY:
-        return "slow", f"There is memory for it, but each token takes {work:.0f} times MiniLM's work, and there is no GPU."
+        return "slow", f"A token takes {work:.0f} times MiniLM's work, and there is no GPU."
     if train.total > room:
         return "lean", f"With checkpointing: without, it needs about {train.total / GIB:.0f} GB, and {has}."
     return "fits", f"It needs about {max(1, round(train.total / GIB))} GB, and {has}."

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_POST
 from distillery_site.common.errors import BadInput
 from training import base_models
 from training.hardware import machine
+from training.student.catalogue import TERMS
 from training.tasks import fetch_base
 
 
@@ -15,7 +16,9 @@ def bases(request: HttpRequest) -> HttpResponse:
     rows = base_models.table()
     busy = any(row.standing.state in ("asked", "running") for row in rows)
     context = {"rows": rows, "busy": busy, "machine": machine(), "batch": base_models.BATCH, "tokens": base_models.TOKENS}
-    return render(request, "training/bases.html", {**context, "served": base_models.SERVED, "root": base_models.root()})
+    packed = [row.name for row in rows if row.base and row.base.source == "wheel"]
+    context |= {"served": base_models.SERVED, "root": base_models.root(), "terms": TERMS, "packed": packed}
+    return render(request, "training/bases.html", context)
 
 
 @require_POST

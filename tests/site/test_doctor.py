@@ -15,6 +15,7 @@ from distillery_site import doctor, local
 from distillery_site.doctor import Finding
 from distillery_site.embedded.home import LocalError
 from tests.fakes.vendor import KEY, FakeVendor
+from training.hardware import Gpu, Machine
 
 pytestmark = pytest.mark.django_db
 
@@ -59,6 +60,14 @@ def test_a_full_disk_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_missing_package_names_what_it_is_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "installed", lambda name: name != "torch")
     assert "For students, torch is missing here" in " ".join(finding.sentence for finding in doctor.packages())
+
+
+def test_it_names_the_accelerator_or_that_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = Gpu("RTX 4090", 24 * 2**30, "550", True)
+    monkeypatch.setattr(doctor.hardware, "machine", lambda: Machine((gpu,), "A processor", 2, 2**34, frozenset()))
+    assert doctor.accelerator().level == "ok" and "RTX 4090 with 24 GB" in doctor.accelerator().sentence
+    monkeypatch.setattr(doctor.hardware, "machine", lambda: Machine((), "A processor", 2, 2**34, frozenset()))
+    assert doctor.accelerator().level == "note" and "no NVIDIA GPU here" in doctor.accelerator().sentence
 
 
 def test_services_that_cannot_run_are_a_problem_and_the_rest_is_still_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ LISTS = (
     "/review/",
     "/data-sets/",
     "/training/",
+    "/bases/",
     "/models/",
     "/scoring/",
     "/filters/",

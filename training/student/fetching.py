@@ -99,6 +99,9 @@ def main(argv: list[str] | None = None) -> int:
     except (DistilleryError, OSError, ImportError) as error:
         write(path, Standing("failed", text=_sentence(error)))
         return 1
+    except Exception as error:
+        write(path, Standing("failed", text=f"The fetch broke off ({type(error).__name__}): its log beside the base says more."))
+        raise
     path.unlink(missing_ok=True)
     return 0
 

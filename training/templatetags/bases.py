@@ -11,7 +11,7 @@ WORDS = {"fits": "Yes.", "lean": "Yes.", "slow": "Slowly.", "no": "No.", "unknow
 @register.filter
 def size(parameters: int) -> str:
     """135 M, 1.54 B: as model cards count."""
-    return f"{parameters / 1e9:.2f} B" if parameters >= 1e9 else f"{parameters / 1e6:.0f} M"
+    return f"{parameters / 1e9:.2f} B" if parameters >= 999.5e6 else f"{parameters / 1e6:.0f} M"
 
 
 @register.filter

