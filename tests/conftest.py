@@ -36,6 +36,19 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(_VAR, ignore_errors=True)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """A worker inherits this environment, and would read its settings from it before it has a folder of its own."""
+    del os.environ["DJANGO_SETTINGS_MODULE"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers, each takes whole files, for their fixtures are dear; all that needs the one site goes to one."""
+    for item in items:
+        shared = "site" in getattr(item, "fixturenames", ()) and "e2e" in item.path.parts
+        item.add_marker(pytest.mark.xdist_group("site" if shared else str(item.path)))
+
+
 def _sweep() -> None:
     """Stop and remove what test runs left behind that were killed before they could."""
     for left in Path("/tmp").glob("distillery-test-*"):
