@@ -27,7 +27,7 @@ FORETOLD = {
     "truncation": {"max_tokens": 256, "share": 0.61, "median_lost": 0.14, "median_tokens": 298.0},
     "checkpointing": False,
     "micro_batch": 16,
-    "code_version": artifact.code_version(),
+    "code_version": "scripted",
 }
 
 

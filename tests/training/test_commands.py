@@ -13,6 +13,7 @@ from training.as_typed import freeze_command
 from training.management.commands import train as train_command
 from training.models import Dataset, ModelVersion, TrainingRun
 from training.services import promote, run_training
+from training.student import artifact
 
 
 def typed(*words: str) -> str:
@@ -77,7 +78,7 @@ def test_freeze_mixes_and_averages_only_when_it_is_told_to(stories, uplifting):
         (["train", "news", "--student", "lora", "--set", "epochs"], "An option is given as OPTION=VALUE, not 'epochs'."),
         (["train", "news", "--student", "lora", "--set", "speed=9"], "lora has no option 'speed'"),
         (["train", "news", "--config", "/nowhere.json"], "/nowhere.json can't be read as JSON"),
-        (["train", "news", "--student", "stack"], "A stack needs a ridge"),
+        (["train", "news", "--student", "stack"], "A stack needs two students or more"),
         (["rollback", "downcast"], "There is no filter 'downcast'. There is: uplifting."),
         (["rollback", "uplifting"], "Uplifting has no champion yet; promote a student to answer for it."),
     ],
@@ -109,6 +110,7 @@ def test_train_detached_queues_and_sends(dataset, monkeypatch, django_capture_on
 
 def test_train_can_look_ahead_instead(dataset, scripted, monkeypatch):
     monkeypatch.setattr(launching, "base", lambda run, name: f"/bases/{name}")
+    monkeypatch.setattr(artifact, "code_version", lambda: "scripted")
     words = ("train", "news", "--student", "lora", "--here", "--estimate")
     told = typed_json(*words)
     assert (told["state"], told["seconds_low"], told["seconds_high"], told["fits"]) == ("done", 480.0, 900.0, True)

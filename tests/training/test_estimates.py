@@ -20,8 +20,9 @@ pytestmark = pytest.mark.usefixtures("folders", "no_base")
 
 @pytest.fixture
 def no_base(monkeypatch):
-    """No base model is looked for: the scripted process needs none."""
+    """No base model is looked for: the scripted process, which says what code it is, needs none."""
     monkeypatch.setattr(launching, "base", lambda run, name: f"/bases/{name}")
+    monkeypatch.setattr(artifact, "code_version", lambda: "scripted")
 
 
 @pytest.fixture

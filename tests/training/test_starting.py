@@ -50,10 +50,11 @@ def test_a_stack_is_made_of_the_newest_ridge_and_lora(dataset):
     assert set(run.parents.all()) == {made[1], made[3]}
 
 
-@pytest.mark.parametrize(("there", "missing"), [("lora", "ridge"), ("ridge", "lora")])
-def test_a_stack_says_which_student_it_lacks(dataset, there, missing):
-    student(dataset, there)
-    with pytest.raises(BadInput, match=f"A stack needs a {missing} of the data set news"):
+@pytest.mark.parametrize(("there", "words"), [(["lora"], "only news-lora v1"), ([], "none yet")])
+def test_a_stack_says_what_there_is_to_stack(dataset, there, words):
+    for kind in there:
+        student(dataset, kind)
+    with pytest.raises(BadInput, match=f"two students or more of the data set news, and there is {words}: train them first"):
         start_training(dataset=dataset, kind="stack")
 
 

@@ -152,7 +152,7 @@ def test_it_lists_runs_with_what_their_error_has_to_be_compared_with(analyst, ru
     TrainingRun.objects.create(dataset=run.dataset, kind="lora", model_name="news-guess", purpose="estimate")
     html = page(analyst, "/training/")
     assert f"Run {run.pk}" in html and "news-lora" in html and "news-guess" not in html
-    assert "<b>0.400</b>" in html and "0.600 · 0.450, n = 4" in html
+    assert "<b>0.400</b>" in html and "constant 0.600, ridge 0.450, n = 4" in html
 
 
 def test_it_shows_how_a_run_learns(analyst, run, ridge):
