@@ -31,11 +31,12 @@ def products(work: Work, lap: Lap) -> None:
     tokenizer, recipe = tokens.tokenizer_of(work.base), work.config
     scorer = model.build(work.base, tokenizer, recipe.pooling, len(work.corpus.outputs), recipe)
     rows = trainer.Rows(work.corpus.split("train"), tokenizer, recipe)
-    layers, sizes = shapes(scorer, rows), batches(rows, recipe)
-    step = best(kernels(), next(sizes), layers)
-    for size in sizes:
+    layers = shapes(scorer, rows)
+    step = best(kernels(), next(batches(rows, recipe)), layers)
+    for number, size in enumerate(batches(rows, recipe), 1):
         step(size, layers)
-        lap.step()
+        if number % recipe.accumulate == 0:
+            lap.step()
 
 
 def batches(rows: trainer.Rows, recipe: config.LoraConfig) -> Iterator[int]:

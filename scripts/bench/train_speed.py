@@ -47,17 +47,17 @@ class Turn:
 def contestants(preset: Mapping[str, Any], native_bf16: bool) -> list[Contestant]:
     """`preset` says how many tokens ours reads and in which batches; every peer stands without the base's dropout, as ours
     does, and "…, dropout" with it, as its base comes."""
-    long = {"max_tokens": SEEDS_TOKENS}
+    long, batch = {"max_tokens": SEEDS_TOKENS}, preset["batch_size"] * preset["accumulate"]
     found = [
-        Contestant("ours", "ours", preset["batch_size"]),
-        Contestant("products", "products", preset["batch_size"]),
+        Contestant("ours", "ours", batch),
+        Contestant("products", "products", batch),
         Contestant("seed", "seed", 8, long),
         Contestant("seed, dropout", "seed", 8, {**long, "base_dropout": True}),
         Contestant("trainer", "trainer", 8, bf16=native_bf16),
         Contestant("trainer, dropout", "trainer", 8, {"base_dropout": True}, bf16=native_bf16),
     ]
     if preset["max_tokens"] != SEEDS_TOKENS:
-        found.append(Contestant("ours, 512", "ours", preset["batch_size"], long))
+        found.append(Contestant("ours, 512", "ours", batch, long))
     if not native_bf16:
         found.append(Contestant("trainer, bf16", "trainer", 8, bf16=True, slow=True))
     return found
@@ -66,9 +66,9 @@ def contestants(preset: Mapping[str, Any], native_bf16: bool) -> list[Contestant
 class Lane:
     """A contestant's process."""
 
-    def __init__(self, who: Contestant, data: Path, base: Path, threads: int, common: Mapping[str, Any]):
+    def __init__(self, who: Contestant, data: Path, base: Path, threads: int):
         self.who, self.turns = who, list[Turn]()
-        options = json.dumps({**common, **who.options})
+        options = json.dumps(dict(who.options))
         command = [sys.executable, "-m", "scripts.bench.train_lap", who.what, str(data), str(base), options]
         command += ["--warm", "1" if who.slow else "2", *(["--bf16"] if who.bf16 else [])]
         env = {**os.environ, "HF_HUB_OFFLINE": "1", **({"OMP_NUM_THREADS": str(threads)} if threads else {})}
@@ -102,13 +102,13 @@ class Lane:
 
 def speed(options: Namespace) -> dict[str, Any]:
     data, base = train_texts.corpus(options.folder), train_texts.base(options.folder)
-    preset, native = _recipe({})
+    preset, native = _recipe()
     lanes: dict[str, Lane] = {}
     with _all_ended(lanes):
         for who in contestants(preset, native):
             if options.only and who.name not in options.only:
                 continue
-            lanes[who.name] = Lane(who, data, base, options.threads, {})
+            lanes[who.name] = Lane(who, data, base, options.threads)
             tell(f"speed: {who.name} is warm")
         for number in range(options.rounds):
             for lane in lanes.values():
@@ -129,7 +129,7 @@ def _all_ended(lanes: Mapping[str, Lane]) -> Iterator[None]:
                 lane.process.kill()
 
 
-def _recipe(more: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+def _recipe() -> tuple[dict[str, Any], bool]:
     """The demo's recipe, and whether this machine has bf16, asked in a child: torch is large, and we only look on."""
     code = (
         "import json; from training.student import config, trainer; made = config.make('lora', {'preset': 'minilm-demo'});"

@@ -84,7 +84,7 @@ def test_a_ratio_is_the_median_of_rounds_in_articles_of_mean_length() -> None:
 
 
 def test_bf16_is_the_plain_peer_where_the_processor_has_it() -> None:
-    recipe = {"batch_size": 16, "max_tokens": 256}
+    recipe = {"batch_size": 16, "accumulate": 1, "max_tokens": 256}
     assert "trainer, bf16" in [who.name for who in train_speed.contestants(recipe, False)]
     native = {who.name: who.bf16 for who in train_speed.contestants(recipe, True)}
     assert "trainer, bf16" not in native
@@ -94,7 +94,7 @@ def test_bf16_is_the_plain_peer_where_the_processor_has_it() -> None:
 
 def test_a_contestant_that_dies_ends_the_bench_by_name(tmp_path: Path, quick: None) -> None:
     with pytest.raises(SystemExit, match="ours ended with status 1"):
-        Lane(Contestant("ours", "ours", 8), tmp_path / "nothing", tmp_path, 1, {})
+        Lane(Contestant("ours", "ours", 8), tmp_path / "nothing", tmp_path, 1)
 
 
 def test_the_last_line_has_every_figure_and_null_for_what_was_not_run(
