@@ -136,8 +136,9 @@ def _lease(args: argparse.Namespace, emit: Emit) -> AbstractContextManager[None]
 
 def _answer_again(out: Path, kind: str, corpus: Corpus, emit: Emit) -> None:
     manifest, sha256 = artifact.read_manifest(out)
-    if manifest["kind"] != kind or manifest["dataset"]["fingerprint"] != corpus.fingerprint:
-        raise BadInput(f"{out} already holds another student ({manifest['kind']} of {manifest['dataset']['name']}).")
+    learnt = manifest["dataset"] or {"name": "elsewhere", "fingerprint": ""}
+    if manifest["kind"] != kind or learnt["fingerprint"] != corpus.fingerprint:
+        raise BadInput(f"{out} already holds another student ({manifest['kind']} of {learnt['name']}).")
     artifact.check_files(out, manifest)
     emit("note", text="This student was complete already; nothing was trained.")
     finish.announce(out, sha256, emit)
