@@ -24,7 +24,7 @@ from training.promoting import promote as promote
 from training.promoting import rollback as rollback
 from training.registry import nursery, register, was_moved
 from training.soundness import insist_on_something_to_learn
-from training.student import artifact
+from training.student import artifact, bases
 from training.student import config as options
 
 RETRY_SECONDS = 30
@@ -92,6 +92,7 @@ def start_estimate(
 def _wanted(dataset: Dataset, kind: str, name: str | None, preset: str, config: Mapping[str, Any] | None) -> dict[str, Any]:
     """The columns that say what is to learn from what, checked; the data set stays locked, so that two clicks start one run."""
     made = options.to_json(options.make(kind, {"preset": preset, **(config or {})}))
+    bases.named(made.get("base", "none"))  # a name, never a path
     usual = options.to_json(options.make(kind, {"preset": preset}))
     own = {option: made[option] for option in config or {} if made[option] != usual[option]}
     name = name or f"{dataset.name}-{kind}"

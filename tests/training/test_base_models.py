@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError
 
-from distillery_site.common.errors import Transient
+from distillery_site.common.errors import BadInput, Transient
 from distillery_site.common.runs import RunState
 from tests.training.test_commands import typed, typed_json
 from training.models import TrainingRun
@@ -70,6 +70,13 @@ def test_train_registers_a_folder_once_and_never_mixes_two_up(dataset, own_folde
     weigh(own_folder, b"other weights")
     with pytest.raises(CommandError, match="already has a base model called 'mine'"):
         typed("train", "news", "--student", "lora", "--base", str(own_folder), "--detach")
+
+
+@pytest.mark.parametrize("path", ["/etc", "../mine", "a/b"])
+def test_a_training_takes_a_base_by_its_name_and_never_by_a_path(dataset, path):
+    with pytest.raises(BadInput, match="is no name of a base model"):
+        start_training(dataset=dataset, kind="lora", config={"base": path})
+    assert not TrainingRun.objects.exists()
 
 
 def lora(dataset, preset: str) -> TrainingRun:
