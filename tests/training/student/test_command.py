@@ -21,7 +21,7 @@ def test_it_says_one_json_object_a_line_and_nothing_else(cast: small_students.Ca
     done = child("--kind", "ridge", "--data", cast.data, "--out", tmp_path / "out")
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0, done.stderr
-    assert [event["event"] for event in events] == ["started", "note", "step", "step", "step", "epoch", "done"]
+    assert [event["event"] for event in events] == ["started", "note", "step", "step", "step", "epoch", "note", "done"]
     assert events[-1].keys() >= {"manifest_sha256", "val_mae", "chosen_epoch", "reload_max_diff"}
 
 

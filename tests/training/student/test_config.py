@@ -42,7 +42,7 @@ def test_a_truth_value_is_no_number() -> None:
 
 
 def test_an_unknown_kind_or_preset_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(BadInput, match="there are ridge, lora, stack"):
+    with pytest.raises(BadInput, match="there are ridge, kernel, lora, stack"):
         config.make("forest")
     with pytest.raises(BadInput, match="lora has minilm-demo"):
         config.make("lora", {"preset": "huge"})
