@@ -81,6 +81,7 @@ def test_a_ratio_is_the_median_of_rounds_in_articles_of_mean_length() -> None:
     assert found["roofline_share"] == pytest.approx(0.5)
     assert found["peak_memory_gb"] == 1.23
     assert found["speed_vs_trainer_bf16"] is None
+    assert found["speed_vs_seed_at_512"] is None
 
 
 def test_bf16_is_the_plain_peer_where_the_processor_has_it() -> None:
