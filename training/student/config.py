@@ -37,7 +37,7 @@ class KernelConfig:
 
     base: str = _option("minilm", "Name of the base model in the catalogue or of a local folder's registration.")
     layers: int = _option(
-        6, "Layers whose mean token vectors describe an article, evenly spaced to the last.", low=1, high=200
+        6, "Layers whose mean token vectors describe an article, evenly spaced to the last one.", low=1, high=200
     )
     gammas: tuple[float, ...] = _option(
         (0.5, 0.8, 1.2), "Kernel widths to try, exp(-gamma · distance); each output takes the best in validation.", low=1e-6
