@@ -64,7 +64,7 @@ class Child:
 
     def start(self) -> None:
         """On a leash, so that it ends with us even after kill -9, and as leader of a session of its own."""
-        leash = [sys.executable, "-m", "training.leash", str(os.getpid())]
+        leash = [sys.executable, "-m", "training.running.leash", str(os.getpid())]
         env = {**os.environ, **self.program.env, "PYTHONUNBUFFERED": "1"}
         with writing(self.log), self._sink() as sink:
             self.process = subprocess.Popen(

@@ -9,7 +9,7 @@ from labeling.models import LabelingShard
 from labeling.tasks import label
 from scoring.models import Benchmark
 from scoring.tasks import benchmark
-from training.curve_tasks import draw
+from training.curves.tasks import draw
 from training.models import LearningCurve, TrainingRun
 from training.tasks import train
 

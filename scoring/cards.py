@@ -9,9 +9,9 @@ from django.template.loader import render_to_string
 from labeling.models import FilterVersion
 from scoring.figures import latest_benchmark, ridge_benchmark, times_opened
 from scoring.models import Benchmark
+from training.freezing.provenance import labelled_by, oracles_of
 from training.models import Dataset, Kind, ModelVersion, Split
-from training.provenance import labelled_by, oracles_of
-from training.student.catalogue import CATALOGUE, TERMS
+from training.student.bases.catalogue import CATALOGUE, TERMS
 
 Figures = dict[str, Any]
 _LIBRARY = {Kind.RIDGE: "sklearn", Kind.KERNEL: "transformers", Kind.LORA: "peft"}
@@ -47,7 +47,7 @@ class Base:
 
 
 def card(model: ModelVersion, *, merged: bool = False) -> dict[str, str]:
-    """Title, front matter, first paragraph and sections, as `training.student.export` writes them into its README."""
+    """Title, front matter, first paragraph and sections, as `training.student.travel.export` writes them into its README."""
     names = " and ".join(str(version) for version in model.versions)
     where = f"It learned from the data set {model.dataset}" if model.dataset else "It learned elsewhere"
     lede = (

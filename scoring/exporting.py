@@ -10,9 +10,9 @@ from django.conf import settings
 from distillery_site.common.errors import BadInput
 from distillery_site.common.models import record
 from scoring.cards import card
-from training import errands
-from training.child import Event
 from training.models import ModelVersion
+from training.running import errands
+from training.running.child import Event
 from training.student import artifact
 
 

@@ -13,8 +13,8 @@ from distillery_site.common.runs import RunState
 from labeling.models import Article, Filter, FilterVersion
 from scoring.models import Benchmark
 from scoring.reports import Rows, rows_of
+from training.freezing.provenance import sources_of
 from training.models import Dataset, Kind, ModelVersion, Split
-from training.provenance import sources_of
 
 Report = dict[str, Any]
 

@@ -20,8 +20,8 @@ from distillery_site.common.errors import Permanent
 from labeling.comparing.agreement import repeat_errors
 from labeling.models import FilterVersion
 from scoring.models import Benchmark
+from training.freezing.provenance import sources_of
 from training.models import Dataset, ModelVersion, Split
-from training.provenance import sources_of
 from training.student import calibrate, metrics
 from training.student.data import Output
 

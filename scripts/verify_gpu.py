@@ -108,7 +108,8 @@ def scoring(directory: Path, base: Path, options: argparse.Namespace) -> dict[st
     """Time, memory and parity of the student that was saved."""
     import torch
 
-    from training.student import artifact, memory
+    from training.student import artifact
+    from training.student.lora import memory
 
     manifest, sha256 = artifact.read_manifest(directory)
     student: Any = artifact.open_student(directory, manifest, sha256, bases=base.parent)

@@ -17,12 +17,12 @@ from django.db.models import Count
 from distillery_site.common.errors import BadInput, Permanent
 from distillery_site.common.text import canonical_hash, text_hash
 from labeling.models import FilterVersion, Oracle
-from training.duplicates import cluster, count_across, shingles
+from training.freezing.duplicates import cluster, count_across, shingles
+from training.freezing.provenance import Made, count, drawn_notes, left_out
+from training.freezing.soundness import warnings
+from training.freezing.targets import Row, Wanted, choose, listed, rows_of
 from training.models import Dataset, DatasetFilter, DatasetItem, Split
-from training.provenance import Made, count, drawn_notes, left_out
-from training.soundness import warnings
 from training.student.data import Corpus, Example, Output, write_corpus
-from training.targets import Row, Wanted, choose, listed, rows_of
 
 Fractions: TypeAlias = tuple[float, float, float]
 STAGES = 3  # as often as `freeze` calls on_stage

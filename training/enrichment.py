@@ -29,8 +29,8 @@ from labeling.planning import sampled
 from labeling.planning.measuring import labels_like
 from labeling.planning.plans import Plan, plan, refused
 from labeling.services import start_labeling
-from training.child import Child
-from training.launching import child_environment
+from training.running.child import Child
+from training.running.launching import child_environment
 
 SCREENED = 20_000  # ten seconds of a processor; a random part of a larger pool says as much
 HOLDOUT = 0.2

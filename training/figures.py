@@ -12,8 +12,8 @@ from django.db.models import Count, Exists, OuterRef
 from distillery_site.common.errors import BadInput
 from labeling.models import FilterVersion, LabelingRun, OracleLabel
 from training.charts import BINS, EpochPoint
+from training.freezing.provenance import labelled_by, oracles_of
 from training.models import Dataset, ModelVersion, Split, TrainingRun
-from training.provenance import labelled_by, oracles_of
 from training.registry import nursery
 from training.student import config
 

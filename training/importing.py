@@ -13,9 +13,9 @@ from django.utils.text import slugify
 from distillery_site.common.errors import BadInput
 from distillery_site.common.models import record
 from labeling.models import Article, FilterVersion
-from training import errands
 from training.models import ModelVersion
 from training.registry import register_imported
+from training.running import errands
 from training.student import artifact
 from training.student.data import Output
 

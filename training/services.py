@@ -15,17 +15,18 @@ from django.utils.text import slugify
 from distillery_site.common.errors import BadInput, Cancelled, LeaseLost, Permanent, Transient
 from distillery_site.common.models import record
 from distillery_site.common.runs import RunState
-from training.child import Child, end_orphan
-from training.launching import STUDENT, TICK_SECONDS, arguments, child_environment, command
+from training.freezing.soundness import insist_on_something_to_learn
 from training.models import Dataset, Kind, ModelVersion, TrainingRun
-from training.progress import Recorder
 from training.promoting import model_for as model_for
 from training.promoting import promote as promote
 from training.promoting import rollback as rollback
 from training.registry import nursery, register, was_moved
-from training.soundness import insist_on_something_to_learn
-from training.student import artifact, bases
+from training.running.child import Child, end_orphan
+from training.running.launching import STUDENT, TICK_SECONDS, arguments, child_environment, command
+from training.running.progress import Recorder
+from training.student import artifact
 from training.student import config as options
+from training.student.bases import store
 
 RETRY_SECONDS = 30
 KILLED_RETRY_SECONDS = 5
@@ -92,7 +93,7 @@ def start_estimate(
 def _wanted(dataset: Dataset, kind: str, name: str | None, preset: str, config: Mapping[str, Any] | None) -> dict[str, Any]:
     """The columns that say what is to learn from what, checked; the data set stays locked, so that two clicks start one run."""
     made = options.to_json(options.make(kind, {"preset": preset, **(config or {})}))
-    bases.named(made.get("base", "none"))  # a name, never a path
+    store.named(made.get("base", "none"))  # a name, never a path
     usual = options.to_json(options.make(kind, {"preset": preset}))
     own = {option: made[option] for option in config or {} if made[option] != usual[option]}
     name = name or f"{dataset.name}-{kind}"

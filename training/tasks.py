@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from training import base_models
+from training.bases import shelf as base_models
 from training.models import TrainingRun
 from training.services import queued_ridges, run_training
 

@@ -12,7 +12,8 @@ from django.core.exceptions import ValidationError
 from distillery_site.common.errors import BadInput
 from training.as_typed import option_line, read_option
 from training.models import Dataset, Kind, ModelVersion, TrainingRun
-from training.student import bases, config
+from training.student import config
+from training.student.bases import store
 
 PRESETS = (
     ("", "The kind's own defaults"),
@@ -175,8 +176,8 @@ def _field(name: str, of: type[config.Config], default: Any) -> forms.Field:
 def _bases(default: str) -> list[tuple[str, str]]:
     """(name, words) of the base models that are on this machine or come by themselves at the start; the preset's first."""
     root = Path(settings.BASES_ROOT)
-    said = {path.parent.name: path.parent.name for path in sorted(root.glob(f"*/{bases.CARD}"))}
-    for name, base in bases.CATALOGUE.items():
+    said = {path.parent.name: path.parent.name for path in sorted(root.glob(f"*/{store.CARD}"))}
+    for name, base in store.CATALOGUE.items():
         if base.source == "wheel" and name not in said:
             said[name] = f"{name} (fetched at the start, {base.bytes / 1e6:.0f} MB)"
     first = said.pop(default, f"{default} (not on this machine)")

@@ -2,7 +2,9 @@
 
 from django.urls import path
 
-from training import base_views, curve_views, enriching, views
+from training import enriching, views
+from training.bases import views as base_views
+from training.curves import views as curve_views
 
 urlpatterns = [
     path("labels/<int:pk>/enrich", enriching.labeling_enrich, name="labeling_enrich"),

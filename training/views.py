@@ -14,12 +14,13 @@ from django_htmx.http import reswap, retarget
 from distillery_site.common.errors import BadInput
 from labeling.models import LabelingRun
 from training import datasets as freezing
-from training import figures, learning, services
+from training import figures, services
 from training.as_typed import freeze_command, train_command
-from training.forecasts import forecast, foreseen
 from training.forms import FreezeForm
+from training.freezing.provenance import labelled_by, oracles_of
 from training.models import Dataset, Kind, TrainingRun
-from training.provenance import labelled_by, oracles_of
+from training.running import learning
+from training.running.forecasts import forecast, foreseen
 from training.tasks import send
 from training.train_form import TrainForm, typed_for
 

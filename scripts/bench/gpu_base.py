@@ -4,9 +4,9 @@ import random
 from pathlib import Path
 from typing import Any
 
-from training.student.catalogue import CATALOGUE
+from training.student.bases.catalogue import CATALOGUE
+from training.student.bases.shapes import Shape
 from training.student.data import Corpus, Example, Output, write_corpus
-from training.student.shapes import Shape
 
 TINY = Shape("qwen2", 64, 2, 4, 2, 16, 128, 300)
 OUTPUTS = tuple(Output("verify", 1, f"dimension{number}") for number in range(8))

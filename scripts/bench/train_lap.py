@@ -69,7 +69,7 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as training does: threads that wait leave the processor to others
     from scripts.bench import train_peers as peers  # torch, which reads that once
     from scripts.bench.train_products import products
-    from training.student import memory
+    from training.student.lora import memory
 
     run = {"ours": peers.ours, "trainer": peers.of_the_trainer, "seed": peers.of_the_seed, "products": products}
     work = peers.Work(corpus, options.base, options.options, options.bf16)

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from transformers import DataCollatorWithPadding, PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
 
-from training.student import config, fit, fused, model, tokens, trainer
+from training.student import config, tokens
 from training.student.data import Corpus
+from training.student.lora import fit, fused, model, trainer
 
 
 class Lap(Protocol):

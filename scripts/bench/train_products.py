@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from scripts.bench.train_peers import Lap, Work
-from training.student import config, model, tokens, trainer
+from training.student import config, tokens
+from training.student.lora import model, trainer
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 from distillery_site.common.text import render_view
 from labeling.demo import articles as news
 from labeling.rubrics.packages import load_package
-from training.student import bases
+from training.student.bases import store
 from training.student.data import Corpus, Example, Output, write_corpus
 
 PACKAGES = Path(news.__file__).parent
@@ -14,7 +14,7 @@ SHORTEST = 60  # words; the demo's prefilter leaves shorter articles out
 
 
 def base(folder: Path) -> Path:
-    return bases.fetch("minilm", folder / "bases", cache=folder / "cache")
+    return store.fetch("minilm", folder / "bases", cache=folder / "cache")
 
 
 def corpus(folder: Path) -> Path:

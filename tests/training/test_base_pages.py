@@ -9,10 +9,12 @@ import pytest
 from django.test import Client
 
 from tests.training.test_views import page, signed_in
-from training import base_models, base_views
+from training.bases import shelf as base_models
+from training.bases import views as base_views
 from training.hardware import GIB, Gpu, Machine
-from training.student import bases, fetching, lease
-from training.student.fetching import Standing
+from training.student import lease
+from training.student.bases import fetching, store
+from training.student.bases.fetching import Standing
 
 pytestmark = pytest.mark.usefixtures("folders")
 LAPTOP = Machine((), "A processor", 2, 16 * GIB, frozenset({"avx512_bf16"}))
@@ -72,7 +74,7 @@ def test_an_adopted_folder_is_listed_by_its_config(lead, tmp_path):
     for name, kind in (("ours", "llama"), ("odd", "mamba")):
         folder = base_models.root() / name
         folder.mkdir(parents=True)
-        (folder / bases.CARD).write_text("{}")
+        (folder / store.CARD).write_text("{}")
         numbers = {
             "hidden_size": 64,
             "num_attention_heads": 4,
@@ -113,7 +115,7 @@ def standing(name: str = "minilm") -> Standing:
 
 def test_a_fetch_at_work_shows_how_far_it_is(lead):
     root = base_models.root()
-    with lease.hold(bases.fetching("minilm", root), {}):
+    with lease.hold(store.fetching("minilm", root), {}):
         assert standing().state == "running"
         fetching.write(fetching.note("minilm", root), Standing("running", 45_000_000, 90_000_000))
         assert "50\u202f% of 90 MB" in page(lead, "/bases/").replace("\u2009", "\u202f")
@@ -128,19 +130,19 @@ def test_a_wish_that_nobody_took_may_be_uttered_again(sent):
 
 
 def test_a_failure_is_noted_in_words(monkeypatch):
-    monkeypatch.setattr(bases, "fetch", lambda *a, **k: (_ for _ in ()).throw(OSError("The disk is full.")))
+    monkeypatch.setattr(store, "fetch", lambda *a, **k: (_ for _ in ()).throw(OSError("The disk is full.")))
     assert fetching.main(["minilm", "--root", str(base_models.root())]) == 1
     assert (standing().state, standing().text) == ("failed", "The disk is full.")
 
 
 def test_a_missing_package_is_named(monkeypatch):
-    monkeypatch.setattr(bases, "fetch", lambda *a, **k: (_ for _ in ()).throw(ImportError(name="huggingface_hub")))
+    monkeypatch.setattr(store, "fetch", lambda *a, **k: (_ for _ in ()).throw(ImportError(name="huggingface_hub")))
     fetching.main(["qwen3-0.6b", "--root", str(base_models.root())])
     assert standing("qwen3-0.6b").text.startswith("This worker lacks the package huggingface_hub")
 
 
 def test_what_nobody_foresaw_is_noted_and_goes_to_the_log(monkeypatch):
-    monkeypatch.setattr(bases, "fetch", lambda *a, **k: (_ for _ in ()).throw(RuntimeError("odd")))
+    monkeypatch.setattr(store, "fetch", lambda *a, **k: (_ for _ in ()).throw(RuntimeError("odd")))
     with pytest.raises(RuntimeError):
         fetching.main(["minilm", "--root", str(base_models.root())])
     assert standing().text == "The fetch broke off (RuntimeError): its log beside the base says more."
@@ -151,9 +153,9 @@ def test_a_complete_fetch_leaves_no_note(monkeypatch):
         progress(1, 2)
         assert (standing().done, standing().total) in ((1, 2), (0, 0))
         (root / name).mkdir(parents=True)
-        (root / name / bases.CARD).write_text("{}")
+        (root / name / store.CARD).write_text("{}")
 
-    monkeypatch.setattr(bases, "fetch", fetch)
+    monkeypatch.setattr(store, "fetch", fetch)
     assert fetching.main(["minilm", "--root", str(base_models.root())]) == 0
     assert standing().state == "here" and not fetching.note("minilm", base_models.root()).exists()
 

@@ -8,10 +8,11 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tests.training import world
-from training import launching, tasks
+from training import tasks
 from training.as_typed import freeze_command
 from training.management.commands import train as train_command
 from training.models import Dataset, ModelVersion, TrainingRun
+from training.running import launching
 from training.services import promote, run_training
 from training.student import artifact
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from distillery_site.common.statistics import Interval
-from training.curve_charts import curve_svg
-from training.curve_figures import Panel
-from training.label_price import Price
+from training.curves.charts import curve_svg
+from training.curves.figures import Panel
+from training.curves.price import Price
 from training.student.powerlaw import Curve, measured
 
 SIZES = (284, 567, 1134, 2269, 2836)

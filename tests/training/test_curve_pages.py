@@ -13,7 +13,9 @@ from distillery_site.common.runs import RunState
 from tests.training import world
 from tests.training.curve_world import SHARES, drawn
 from tests.training.test_views import page, signed_in
-from training import curve_views, curves, label_price
+from training.curves import price as label_price
+from training.curves import service as curves
+from training.curves import views as curve_views
 from training.management.commands import learning_curve as command
 from training.models import LearningCurve
 

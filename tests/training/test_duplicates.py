@@ -3,7 +3,7 @@ import random
 import pytest
 
 from tests.training.world import prose
-from training.duplicates import cluster, count_across, likeness, shingles
+from training.freezing.duplicates import cluster, count_across, likeness, shingles
 
 
 def edited(text: str, places: int, seed: int = 0) -> str:

@@ -10,8 +10,9 @@ from distillery_site.common.errors import BadInput
 from distillery_site.common.models import AuditEntry
 from distillery_site.common.runs import RunState
 from tests.fakes.training_child import FORETOLD
-from training import launching, tasks
+from training import tasks
 from training.models import ModelVersion, TrainingRun
+from training.running import launching
 from training.services import cancel_training, queued_ridges, run_training, start_estimate, start_training
 from training.student import artifact
 

@@ -15,9 +15,9 @@ import pytest
 from django.utils import timezone
 
 from distillery_site.common.runs import RunState
-from training.child import Child, end_orphan
 from training.models import TrainingRun
 from training.registry import nursery
+from training.running.child import Child, end_orphan
 from training.services import run_training, start_training
 
 ROOT = Path(__file__).resolve().parent.parent.parent

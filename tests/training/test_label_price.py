@@ -9,7 +9,7 @@ from distillery_site.common.errors import BadInput
 from distillery_site.common.runs import RunState
 from labeling.models import LabelingItem, LabelingRun, Oracle
 from tests.fakes.vendor import KEY, FakeVendor
-from training.label_price import choices, paid_so_far, planned
+from training.curves.price import choices, paid_so_far, planned
 
 
 def paid_run(version: Any, oracle: Any, stories: Any, usd: str, *, lost: str = "0", also: Any = None) -> LabelingRun:

@@ -2,10 +2,11 @@
 
 import pytest
 
-from training import hardware, launching
+from training import hardware
 from training.hardware import GIB, Gpu, Machine
-from training.launching import STUDENT, child_environment, command
 from training.models import TrainingRun
+from training.running import launching
+from training.running.launching import STUDENT, child_environment, command
 
 WORDS = ["--out", "/there"]
 

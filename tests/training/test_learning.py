@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from training import datasets
 from training.figures import options
-from training.forecasts import FEW, forecast, foreseen, gigabytes, span
-from training.learning import baselines, in_line, learning, listed, trend
 from training.models import Dataset, ModelVersion, TrainingEpoch, TrainingRun
+from training.running.forecasts import FEW, forecast, foreseen, gigabytes, span
+from training.running.learning import baselines, in_line, learning, listed, trend
 
 FORETOLD = {"seconds": 600.0, "peak_memory_bytes": 3e9, "device": "CPU", "truncation": {"share": 0.0, "max_tokens": 64}}
 WHOLE = "No article is longer than the limit of 64 tokens."

@@ -12,7 +12,7 @@ from django.utils import timezone
 from distillery_site.common.errors import BadInput
 from distillery_site.common.models import AuditEntry
 from distillery_site.common.runs import RunState
-from training.curves import cancel_curve, points_folder, resume_curve, run_curve, start_curve
+from training.curves.service import cancel_curve, points_folder, resume_curve, run_curve, start_curve
 from training.models import LearningCurve
 from training.student.powerlaw import Curve
 
@@ -152,7 +152,7 @@ def test_whoever_loses_the_curve_writes_nothing(hanging):
 
 def test_the_clock_sends_it_round_again(run, monkeypatch):
     from distillery_site import tasks
-    from training.curve_tasks import draw
+    from training.curves.tasks import draw
 
     sent = []
     monkeypatch.setattr(draw, "apply_async", lambda args, **how: sent.append(args))

@@ -6,7 +6,7 @@ from distillery_site.common.errors import BadInput
 from labeling.models import FilterVersion, LabelingItem, LabelingRun
 from tests.training import world
 from training import datasets
-from training.provenance import oracles_of, readings_told, sources_of
+from training.freezing.provenance import oracles_of, readings_told, sources_of
 
 SOLO, JOINT = "5010" * 16, "0117" * 16
 

@@ -10,11 +10,12 @@ import pytest
 from distillery_site.common.runs import RunState
 from tests.fakes.tiny_base import make_tiny_base
 from training import datasets
-from training.forecasts import forecast
 from training.models import ModelVersion, Split, TrainingRun
-from training.progress import Recorder
+from training.running.forecasts import forecast
+from training.running.progress import Recorder
 from training.services import run_training, start_estimate, start_training
-from training.student import artifact, bases
+from training.student import artifact
+from training.student.bases import store
 
 pytestmark = pytest.mark.timeout(600)  # three real processes load torch, on a machine that may be busy
 
@@ -46,7 +47,7 @@ def test_a_ridge_learns_in_a_process_of_its_own(folders, dataset):
 
 @pytest.fixture
 def tiny(folders, tmp_path) -> None:
-    bases.adopt(make_tiny_base(tmp_path / "qwen2"), "tiny", folders / "bases")
+    store.adopt(make_tiny_base(tmp_path / "qwen2"), "tiny", folders / "bases")
 
 
 def test_a_look_ahead_tells_what_a_long_training_will_need_and_leaves_no_student(folders, dataset, tiny):

@@ -14,9 +14,9 @@ from django.utils import timezone
 from distillery_site.common.runs import RunState
 from tests.fakes.training_child import LACKS
 from training import datasets, tasks
-from training.learning import in_line
 from training.models import TrainingRun
 from training.registry import nursery
+from training.running.learning import in_line
 from training.services import resume_training, run_training, start_training
 
 pytestmark = pytest.mark.usefixtures("folders")

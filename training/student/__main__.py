@@ -11,10 +11,11 @@ from typing import Any
 
 from distillery_site.common.errors import BadInput, DistilleryError, Transient
 
-from . import artifact, config, finish, lease, parallel, travel
+from . import artifact, config, finish, lease, parallel
 from .artifact import MANIFEST
 from .data import Corpus, read_corpus
 from .events import Emit, to_stdout
+from .travel import commands as travel
 
 EXIT_PERMANENT, EXIT_TRANSIENT = 1, 75  # 75: EX_TEMPFAIL of sysexits.h
 
@@ -95,7 +96,7 @@ def _fit(args: argparse.Namespace, chosen: config.Config, corpus: Corpus, emit: 
             trained, bases_root = kernel.fit(corpus, chosen, args.out, emit, base), base.resolve().parent
         case config.LoraConfig():
             base = _base(args)
-            from . import fit
+            from .lora import fit
 
             trained, bases_root = fit.fit(corpus, chosen, args.out, emit, base), base.resolve().parent
         case config.StackConfig():
@@ -109,7 +110,7 @@ def _foretell(args: argparse.Namespace, chosen: config.Config, corpus: Corpus, e
     if not isinstance(chosen, config.LoraConfig):
         raise BadInput(f"Only a lora takes long enough for an estimate; start the {args.kind}.")
     base = _base(args)
-    from . import fit
+    from .lora import fit
 
     fit.foretell(corpus, chosen, emit, base)
 

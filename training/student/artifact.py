@@ -133,7 +133,7 @@ def _open(directory: Path, manifest: Mapping[str, Any], sha256: str, bases: Path
 
         return StackStudent.open(directory, manifest, sha256, bases=bases)
     if kind == "lora":
-        from .model import LoraStudent
+        from .lora.model import LoraStudent
 
         return LoraStudent.open(directory, manifest, sha256, bases=bases)
     raise ArtifactError(f"{directory.name} is a student of kind {kind!r}, which this code does not know.")
@@ -222,8 +222,9 @@ def file_sha256(path: Path) -> str:
 def code_version() -> str:
     """Hash of this package's own sources, as they were when first asked: a checkout may change during a training."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    here = Path(__file__).parent
+    for path in sorted(here.rglob("*.py")):
+        digest.update(path.relative_to(here).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -162,7 +162,7 @@ class Drawing:
             case config.KernelConfig():
                 return self._scores_of_kernel(point, corpus, self.config)
             case config.LoraConfig():
-                from . import fit
+                from .lora import fit
 
                 seeded = replace(self.config, seed=self.config.seed + point.seed)
                 trained = fit.fit(corpus, seeded, student, self._quietly, self._base())

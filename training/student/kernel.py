@@ -14,7 +14,8 @@ import numpy as np
 
 from distillery_site.common.errors import BadInput
 
-from . import artifact, bases, history, work
+from . import artifact, history, work
+from .bases import store
 from .choice import Choice, Coefficients, Scale
 from .config import KernelConfig
 from .data import Corpus, Floats, Output, targets
@@ -72,7 +73,7 @@ class KernelStudent:
         from safetensors.numpy import load_file
 
         about, config = manifest["base"], manifest["config"]
-        base = bases.resolve(about["name"], about["sha256"], directory, root)
+        base = store.resolve(about["name"], about["sha256"], directory, root)
         reader = Reader(base, tokenizer_of(directory / MODEL_DIR), Reading.of(config), config["layers"])
         return cls(reader, Machine(load_file(directory / WEIGHTS), config["root"]), manifest, sha256)
 
@@ -83,7 +84,7 @@ def fit(corpus: Corpus, config: KernelConfig, directory: Path, emit: Emit, base:
     train, val = corpus.split("train"), corpus.split("val")
     if len(train) > _MOST:
         raise BadInput(f"A kernel student compares all pairs of articles: {_MOST:,} are the most, and these are {len(train):,}.")
-    tokenizer, card = tokenizer_of(base), bases.card(base)
+    tokenizer, card = tokenizer_of(base), store.card(base)
     truncation = work.truncation(corpus, tokenizer, config, emit)
     reader = Reader(base, tokenizer, Reading.of(vars(config)), config.layers)
     vectors = vectors_of(reader, corpus, config, directory, emit)

@@ -10,7 +10,8 @@ import transformers
 from numpy.typing import NDArray
 from transformers import AutoModel
 
-from . import devices, structure
+from . import devices
+from .lora import structure
 from .tokens import Reading, Tokenizer, batches, encode, pad
 
 Vectors = NDArray[np.float32]  # [texts, width · layers]

@@ -3,8 +3,8 @@
 from django import template
 from django.utils.safestring import SafeString
 
-from training.curve_charts import curve_svg
-from training.curve_figures import Panel
+from training.curves.charts import curve_svg
+from training.curves.figures import Panel
 
 register = template.Library()
 

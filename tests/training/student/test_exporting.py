@@ -15,7 +15,8 @@ import pytest
 from distillery_site.common.errors import BadInput, DistilleryError, Permanent
 from tests.fakes import small_students
 from training.student import __main__ as command
-from training.student import adapters, artifact, export, lines
+from training.student import artifact
+from training.student.travel import adapters, export, lines
 
 CARD = {"front": "tags: [a]", "title": "Words", "lede": "A student of words.", "card": "## Limits\n\nMany."}
 Export = Callable[..., Path]
@@ -134,9 +135,9 @@ def test_instruction_and_truncation_are_part_of_the_lines(changed: Callable[...,
 
 
 def test_an_export_comes_back_as_the_same_student(cast: small_students.Cast, folders: dict[str, Path], tmp_path: Path) -> None:
-    from training.student import bases
+    from training.student.bases import store
 
-    bases.adopt(cast.base, "tiny", tmp_path / "bases")
+    store.adopt(cast.base, "tiny", tmp_path / "bases")
     manifest, _ = artifact.read_manifest(cast.lora)
     wish = adapters.Wish(tuple(artifact.outputs_of(manifest)), manifest["view"], manifest["rubric_hashes"])
     adapters.take_in(folders["lora"], wish, tmp_path / "back", tmp_path / "bases", lambda *args, **more: None)

@@ -11,7 +11,8 @@ import transformers as hf
 from distillery_site.common.errors import BadInput, Permanent
 from tests.fakes import small_students
 from tests.fakes.tiny_base import make_tiny_base
-from training.student import artifact, config, model, structure, tokens
+from training.student import artifact, config, tokens
+from training.student.lora import model, structure
 
 SIZE = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 600}
 GROUPED = {**SIZE, "num_key_value_heads": 2, "max_position_embeddings": 256}

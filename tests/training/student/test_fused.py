@@ -8,7 +8,7 @@ import torch
 from peft.tuners import lora
 from torch import Tensor, nn
 
-from training.student import fused
+from training.student.lora import fused
 
 
 def layer(**options: Any) -> nn.Module:

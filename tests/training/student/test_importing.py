@@ -17,8 +17,10 @@ from distillery_site.common.errors import BadInput, DistilleryError
 from tests.fakes import elsewhere
 from tests.fakes.elsewhere import Tensors
 from tests.fakes.tiny_base import make_tiny_base
-from training.student import adapters, artifact, bases
+from training.student import artifact
+from training.student.bases import store
 from training.student.data import Output
+from training.student.travel import adapters
 
 Names = Callable[[str], str]
 WISH = adapters.Wish(
@@ -35,7 +37,7 @@ WISH = adapters.Wish(
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.set_num_threads(1)
     place = tmp_path_factory.mktemp("adapters from elsewhere")
-    bases.adopt(make_tiny_base(place / "source"), "tiny", place / "bases")
+    store.adopt(make_tiny_base(place / "source"), "tiny", place / "bases")
     return place
 
 
@@ -191,7 +193,7 @@ def test_an_encoder_brings_its_classifier(root: Path, tmp_path: Path, take: Call
         tmp_path / "bert"
     )
     tokenizer.save_pretrained(tmp_path / "bert")
-    bases.adopt(tmp_path / "bert", "bert", root / "bases")
+    store.adopt(tmp_path / "bert", "bert", root / "bases")
     folder = elsewhere.trained(tmp_path / "bert", tmp_path / "theirs", target_modules=["query", "value"])
     taken = take(elsewhere.copied(folder, tmp_path / "old", in_memory), base="bert")
     assert np.abs(taken.scores() - elsewhere.scores(tmp_path / "bert", folder)).max() < 1e-5
@@ -297,10 +299,10 @@ def test_settings_that_cannot_be_honoured_are_refused(
 
 
 def test_the_base_is_found_by_name_public_name_hash_or_what_the_adapter_calls_it(root: Path, tmp_path: Path) -> None:
-    card = bases.card(root / "bases" / "tiny")
+    card = store.card(root / "bases" / "tiny")
     place = tmp_path / "bases"
     (place / "tiny").mkdir(parents=True)
-    artifact.write_json(place / "tiny" / bases.CARD, {**vars(card), "home": "makers/Tiny-0.5B"})
+    artifact.write_json(place / "tiny" / store.CARD, {**vars(card), "home": "makers/Tiny-0.5B"})
     ways = [("tiny", "x"), (card.sha256[:12], ""), ("sha256:" + card.sha256, ""), ("makers/Tiny-0.5B", "")]
     told = ["/home/someone else/models/Tiny-0.5B/", "makers/tiny-0.5b", "C:\\models\\tiny"]
     for wanted, named in [*ways, *(("", name) for name in told)]:

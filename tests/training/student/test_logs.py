@@ -11,7 +11,8 @@ import pytest
 from tensorboardX.proto.event_pb2 import Event
 
 from tests.fakes import small_students
-from training.student import artifact, logs
+from training.student import artifact
+from training.student.lora import logs
 
 SHORT = {"preset": "tiny", "epochs": 1, "train_sample": 4}
 

@@ -12,8 +12,9 @@ from transformers import AutoConfig, Qwen2Config
 from distillery_site.common.errors import Permanent
 from tests.fakes import small_students
 from tests.fakes.tiny_base import make_tiny_base
-from training.student import artifact, config, model, structure, tokens, trainer
+from training.student import artifact, config, tokens
 from training.student.data import read_corpus
+from training.student.lora import model, structure, trainer
 
 
 @pytest.fixture

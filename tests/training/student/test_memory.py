@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from tests.fakes import small_students
-from training.student import artifact, memory, model, trainer
+from training.student import artifact
+from training.student.lora import memory, model, trainer
 
 CALM = {"preset": "tiny", "dropout": 0.0, "autocast": "none", "epochs": 1, "save_steps": 4}
 

@@ -11,7 +11,8 @@ import pytest
 
 from distillery_site.common.errors import BadInput
 from tests.fakes import small_students
-from training.student import artifact, parallel, rows, trainer
+from training.student import artifact, parallel
+from training.student.lora import rows, trainer
 
 RECIPE = {"preset": "tiny", "dropout": 0.0, "autocast": "none", "epochs": 2, "save_steps": 4}
 LAUNCH = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]

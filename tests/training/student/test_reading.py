@@ -9,7 +9,8 @@ import pytest
 
 from distillery_site.common.errors import BadInput
 from tests.fakes import small_students
-from training.student import artifact, model, tokens
+from training.student import artifact, tokens
+from training.student.lora import model
 from training.student.tokens import Reading
 
 

@@ -9,7 +9,8 @@ import torch
 
 from distillery_site.common.errors import BadInput
 from tests.fakes import small_students
-from training.student import artifact, config, history, model, structure, tokens, trainer
+from training.student import artifact, config, history, tokens
+from training.student.lora import model, structure, trainer
 
 
 def made(**options: Any) -> config.LoraConfig:

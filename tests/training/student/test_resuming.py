@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from tests.fakes import small_students
-from training.student import artifact, progress, trainer
+from training.student import artifact
 from training.student.data import read_corpus
+from training.student.lora import progress, trainer
 
 OPTIONS = {"preset": "tiny", "save_steps": 4, "epochs": 2}
 

@@ -9,9 +9,9 @@ import torch
 from transformers import AutoConfig, AutoModel
 from transformers.utils import logging
 
-from training.student import shapes
-from training.student.catalogue import CATALOGUE
-from training.student.shapes import Shape
+from training.student.bases import shapes
+from training.student.bases.catalogue import CATALOGUE
+from training.student.bases.shapes import Shape
 
 SMALL = {
     "llama": Shape("llama", 128, 1, 4, 2, 16, 192, 128),

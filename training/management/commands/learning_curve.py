@@ -6,9 +6,12 @@ from typing import Any
 
 from distillery_site.common.commands import RunCommand
 from distillery_site.common.errors import BadInput
-from training import curve_figures, curve_tasks, label_price, lookup
-from training.curve_figures import Panel
-from training.curves import run_curve, start_curve
+from training import lookup
+from training.curves import figures as curve_figures
+from training.curves import price as label_price
+from training.curves import tasks as curve_tasks
+from training.curves.figures import Panel
+from training.curves.service import run_curve, start_curve
 from training.models import Kind, LearningCurve
 from training.student.curve import KINDS, SEEDS, SHARES
 

@@ -11,11 +11,11 @@ from distillery_site.common.commands import RunCommand
 from distillery_site.common.errors import BadInput
 from training import lookup, tasks
 from training.as_typed import read_option
-from training.forecasts import forecast
 from training.models import Kind, TrainingRun
+from training.running.forecasts import forecast
 from training.services import queued_ridges, run_training, start_estimate, start_training
-from training.student import bases
 from training.student import config as students
+from training.student.bases import store
 
 
 class Command(RunCommand):
@@ -75,9 +75,9 @@ def _base(text: str | None) -> dict[str, str]:
     if not text or not Path(text).is_dir():
         return {"base": text} if text else {}
     folder, root = Path(text).resolve(), Path(settings.BASES_ROOT)
-    known = (root / folder.name / bases.CARD).is_file()
-    if not known or bases.card(root / folder.name).sha256 != bases.weights_sha256(folder):
-        bases.adopt(folder, folder.name, root)
+    known = (root / folder.name / store.CARD).is_file()
+    if not known or store.card(root / folder.name).sha256 != store.weights_sha256(folder):
+        store.adopt(folder, folder.name, root)
     return {"base": folder.name}
 
 
