@@ -86,7 +86,7 @@ def test_its_manifest_says_what_it_was_made_of(student: artifact.Student, folder
 
 
 def test_no_file_of_it_is_a_pickle(folder: Path) -> None:
-    assert {path.suffix for path in folder.rglob("*") if path.is_file()} <= {".json", ".safetensors", ".md", ".png"}
+    assert {path.suffix for path in folder.rglob("*") if path.is_file()} <= {".json", ".safetensors", ".md", ".png", ".tfevents"}
 
 
 def test_without_its_manifest_it_does_not_load(copy: Path) -> None:

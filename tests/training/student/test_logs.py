@@ -19,7 +19,7 @@ SHORT = {"preset": "tiny", "epochs": 1, "train_sample": 4}
 
 def scalars(folder: Path) -> Iterator[tuple[str, int, float]]:
     """(name, step, value) from event files: records of length (8 bytes), a checksum (4), the event, a checksum (4)."""
-    for path in sorted(folder.glob("events.out.tfevents.*")):
+    for path in sorted(folder.glob("*tfevents*")):
         raw = path.read_bytes()
         while raw:
             (length,) = struct.unpack("<Q", raw[:8])
@@ -41,7 +41,7 @@ def test_tensorboards_files_stay_with_the_student(cast: small_students.Cast, tmp
     )
     assert found["eval/mae_gloom.crisis", 12] == pytest.approx(epoch["val_mae_by_output"][0])
     assert found["train/loss", 12] == pytest.approx(done.named("step")[-1]["loss"])
-    assert any("reports/tensorboard/events" in name for name in artifact.read_manifest(tmp_path)[0]["files"])
+    assert "reports/tensorboard/0.tfevents" in artifact.read_manifest(tmp_path)[0]["files"]  # without this machine's name
 
 
 class Fake(types.ModuleType):

@@ -34,7 +34,10 @@ class Tensorboard(TrainerCallback):
                 self.writer.add_scalar(name, value, state.global_step)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """What stays with the student doesn't carry this machine's name, which is the last part of each file's."""
         self._close()
+        for number, path in enumerate(sorted(self.folder.glob("events.out.tfevents.*"))):
+            path.rename(self.folder / f"{number}.tfevents")
 
     def _close(self) -> None:
         if self.writer is not None:
