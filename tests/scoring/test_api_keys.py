@@ -79,10 +79,11 @@ def test_an_account_without_a_role_is_told_that_it_has_none():
 
 @pytest.mark.parametrize("name", ROUTES)
 def test_every_route_refuses_callers_without_a_key_or_a_role(name):
-    outsider = world.key(world.person("outsider"))
-    method = "post" if name == "api_score" else "get"
-    assert getattr(Client(), method)(reverse(name)).status_code == 401
-    assert getattr(Client(), method)(reverse(name), headers={"Authorization": f"Bearer {outsider}"}).status_code == 403
+    outsider, changes = world.key(world.person("outsider")), ("api_score", "api_promote", "api_rollback")
+    method = "post" if name in changes else "get"
+    url = reverse(name, args=["good_news"] if name in changes[1:] else [])
+    assert getattr(Client(), method)(url).status_code == 401
+    assert getattr(Client(), method)(url, headers={"Authorization": f"Bearer {outsider}"}).status_code == 403
 
 
 def test_the_last_use_is_noted_once_a_minute(viewer, django_assert_num_queries):

