@@ -1,9 +1,6 @@
 """Start a training, see it through in a process of its own, and choose which student answers."""
 
-import errno
-import os
 import shutil
-import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +9,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.text import slugify
 
-from distillery_site.common.errors import BadInput, Cancelled, LeaseLost, Permanent, Transient
+from distillery_site.common.errors import BadInput
 from distillery_site.common.models import record
 from distillery_site.common.runs import RunState
 from training.freezing.soundness import insist_on_something_to_learn
@@ -22,14 +19,12 @@ from training.promoting import promote as promote
 from training.promoting import rollback as rollback
 from training.registry import nursery, register, was_moved
 from training.running.child import Child, end_orphan
+from training.running.endings import judge, see_through
 from training.running.launching import STUDENT, TICK_SECONDS, arguments, child_environment, command
 from training.running.progress import Recorder
 from training.student import artifact
 from training.student import config as options
 from training.student.bases import store
-
-RETRY_SECONDS = 30
-KILLED_RETRY_SECONDS = 5
 
 
 @transaction.atomic
@@ -166,30 +161,8 @@ def run_training(*, run_id: int, student: Sequence[str] = STUDENT) -> None:
     and the next attempt goes on from its last checkpoint.
     """
     run = TrainingRun.objects.claim(run_id)
-    if run is None:
-        return
-    try:
-        _train(run, student)
-    except LeaseLost:
-        return
-    except Cancelled:
-        run.stop_cancelled()
-    except Transient as error:
-        run.put_back(str(error), error.retry_after or RETRY_SECONDS)
-    except Permanent as error:
-        run.fail(str(error))
-    except OSError as error:
-        run.put_back(_refusal(error), RETRY_SECONDS)
-    except KeyboardInterrupt:
-        run.put_back("Interrupted at the keyboard.", 0)
-        raise
-
-
-def _refusal(error: OSError) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        where = f" at {error.filename}" if error.filename else ""
-        return f"The disk is full{where}: free some space below {settings.VAR}, and the run goes on by itself."
-    return f"The machine refused: {error}."
+    if run is not None:
+        see_through(run, lambda: _train(run, student))
 
 
 def _train(run: TrainingRun, student: Sequence[str]) -> None:
@@ -233,18 +206,5 @@ def _listen(run: TrainingRun, work: Path, words: Sequence[str]) -> Recorder:
     finally:
         status = child.stop()
     recorder.write()
-    _judge(status, recorder, child.last_words())
+    judge(status, recorder.is_complete, recorder.error, child.last_words(), "from its last checkpoint")
     return recorder
-
-
-def _judge(status: int, recorder: Recorder, last_words: str) -> None:
-    """Nothing when the process said it is done; otherwise its error, in a sentence for the person."""
-    if status < 0:
-        name = signal.Signals(-status).name
-        raise Transient(f"The training process was ended by {name}; it goes on from its last checkpoint.", KILLED_RETRY_SECONDS)
-    if status == 0 and recorder.is_complete:
-        return
-    said = recorder.error["text"] if recorder.error else f"The training process ended with status {status}.\n{last_words}".strip()
-    if status == os.EX_TEMPFAIL or (recorder.error and not recorder.error.get("permanent", True)):
-        raise Transient(said)
-    raise Permanent(said)

@@ -12,6 +12,7 @@ from django.utils import timezone
 from distillery_site.common.errors import BadInput
 from distillery_site.common.models import AuditEntry
 from distillery_site.common.runs import RunState
+from training.curves import service
 from training.curves.service import cancel_curve, points_folder, resume_curve, run_curve, start_curve
 from training.models import LearningCurve
 from training.student.powerlaw import Curve
@@ -105,6 +106,14 @@ def test_the_test_split_never_leaves_the_tables(run, log, dataset, monkeypatch):
     monkeypatch.setattr(datasets, "_items", lambda dataset, *splits: asked.extend(splits) or whole(dataset, *splits))
     play(run, log)
     assert sorted(asked) == ["train", "val"]
+
+
+@pytest.mark.parametrize("kind", ["kernel", "lora"])
+def test_kinds_that_read_with_a_base_are_told_where_it_is(kind, folders, dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr("training.running.launching.base", lambda run, name: tmp_path / name)
+    words = service._words(start_curve(dataset=dataset, kind=kind, shares=SHARES), tmp_path)
+    assert words[words.index("--base") + 1] == str(tmp_path / "minilm")
+    assert "--lease" in words
 
 
 def test_a_cancelled_curve_keeps_its_points_and_is_resumed(run, log):

@@ -4,9 +4,7 @@ They share the gpu lane with the trainings, ridge ones too: a curve is a dozen t
 lane of the clock must stay free.
 """
 
-import os
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -17,18 +15,18 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from distillery_site.common.errors import BadInput, Cancelled, LeaseLost, Permanent, Transient
+from distillery_site.common.errors import BadInput
 from distillery_site.common.models import record
 from training import datasets
 from training.models import Dataset, Kind, LearningCurve, Split
 from training.running import launching
 from training.running.child import Child, Event, end_orphan
+from training.running.endings import judge, see_through
 from training.student import artifact
 from training.student import config as options
 from training.student.curve import KINDS, SEEDS, SHARES, problems
 
 CURVE = (sys.executable, "-m", "training.student.curve")
-RETRY_SECONDS, KILLED_RETRY_SECONDS = 30, 5
 STEP_SECONDS, BEAT_SECONDS = 1.0, 1.5
 
 
@@ -84,23 +82,8 @@ def run_curve(*, run_id: int, student: Sequence[str] = CURVE) -> None:
     A process ended by a signal puts the run back; the next attempt goes on after the last point.
     """
     run = LearningCurve.objects.claim(run_id)
-    if run is None:
-        return
-    try:
-        _draw(run, student)
-    except LeaseLost:
-        return
-    except Cancelled:
-        run.stop_cancelled()
-    except Transient as error:
-        run.put_back(str(error), error.retry_after or RETRY_SECONDS)
-    except Permanent as error:
-        run.fail(str(error))
-    except OSError as error:
-        run.put_back(f"The machine refused: {error}.", RETRY_SECONDS)
-    except KeyboardInterrupt:
-        run.put_back("Interrupted at the keyboard.", 0)
-        raise
+    if run is not None:
+        see_through(run, lambda: _draw(run, student))
 
 
 def points_folder(run: LearningCurve) -> Path:
@@ -123,7 +106,7 @@ def _draw(run: LearningCurve, student: Sequence[str]) -> None:
             said.take(event)
     finally:
         status = child.stop()
-    said.judge(status, child.last_words())
+    judge(status, bool(said.fit), said.error, child.last_words(), "after the last point")
     if run.finish(stage="", fit=said.fit, progress_done=run.progress_total):
         for folder in (work, points_folder(run)):
             shutil.rmtree(folder, ignore_errors=True)
@@ -136,7 +119,7 @@ def _words(run: LearningCurve, work: Path) -> list[str]:
     artifact.write_json(work / "config.json", options.to_json(config))
     words = ["--kind", run.kind, "--data", str(work / "data"), "--work", str(points_folder(run))]
     words += ["--config", str(work / "config.json"), "--seeds", str(run.seeds), "--shares", *map(str, run.shares)]
-    if isinstance(config, options.LoraConfig):
+    if isinstance(config, options.LoraConfig | options.KernelConfig):
         words += ["--base", str(launching.base(run, config.base)), "--lease", str(launching.gpu_lease())]
     return words
 
@@ -157,18 +140,6 @@ class Recorder:
             listener(event)
         if time.monotonic() - self._written >= (STEP_SECONDS if self._changes else BEAT_SECONDS):
             self._write()
-
-    def judge(self, status: int, last_words: str) -> None:
-        """Nothing when the process said all it was started for; otherwise what went wrong, in a sentence for the person."""
-        if status < 0:
-            name = signal.Signals(-status).name
-            raise Transient(f"The training process was ended by {name}; it goes on after the last point.", KILLED_RETRY_SECONDS)
-        if status == 0 and self.fit:
-            return
-        said = self.error["text"] if self.error else f"The training process ended with status {status}.\n{last_words}".strip()
-        if status == os.EX_TEMPFAIL:
-            raise Transient(said)
-        raise Permanent(said)
 
     def _write(self) -> None:
         self._written = time.monotonic()

@@ -5,19 +5,17 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-from distillery_site.common.errors import BadInput, DistilleryError, Transient
+from distillery_site.common.errors import BadInput
 
 from . import artifact, config, finish, lease, parallel
 from .artifact import MANIFEST
 from .data import Corpus, read_corpus
-from .events import Emit, to_stdout
+from .events import Emit, exit_code, to_stdout
 from .travel import commands as travel
-
-EXIT_PERMANENT, EXIT_TRANSIENT = 1, 75  # 75: EX_TEMPFAIL of sysexits.h
 
 
 def parser() -> argparse.ArgumentParser:
@@ -45,23 +43,14 @@ def _add_arguments(fit: argparse.ArgumentParser) -> None:
 
 
 def main(argv: list[str] | None = None, emit: Emit = to_stdout) -> int:
-    """Exit code 0; 1 when trying again cannot help; 75 when it may."""
+    """The exit code; see `events.exit_code`."""
     args, emit = parser().parse_args(argv), parallel.spoken(emit)
-    try:
-        with _lease(args, emit):
-            run(args, emit)
-    except parallel.PartDone:
-        return 0
-    except DistilleryError as error:
-        emit("error", text=str(error), permanent=not isinstance(error, Transient))
-        return EXIT_TRANSIENT if isinstance(error, Transient) else EXIT_PERMANENT
-    except MemoryError:
-        emit("error", text="The machine has too little memory for this training; try a smaller batch_size.", permanent=True)
-        return EXIT_PERMANENT
-    except OSError as error:
-        emit("error", text=f"A file could not be read or written: {error}.", permanent=False)
-        return EXIT_TRANSIENT
-    return 0
+    return exit_code(lambda: _work(args, emit), emit)
+
+
+def _work(args: argparse.Namespace, emit: Emit) -> None:
+    with _lease(args, emit), suppress(parallel.PartDone):
+        run(args, emit)
 
 
 def run(args: argparse.Namespace, emit: Emit) -> None:

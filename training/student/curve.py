@@ -20,15 +20,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from distillery_site.common.errors import BadInput, DistilleryError, Transient
+from distillery_site.common.errors import BadInput
 from distillery_site.common.statistics import known_rows, mean_of_columns
 
 from . import artifact, config, history, lease, powerlaw
 from .config import KernelConfig
 from .data import Corpus, Floats, read_corpus, targets
-from .events import Emit, to_stdout
+from .events import Emit, exit_code, to_stdout
 
-EXIT_PERMANENT, EXIT_TRANSIENT = 1, 75  # as of `python -m training.student`
 KINDS = ("ridge", "kernel", "lora")
 Floats32 = NDArray[np.float32]
 SHARES = (0.1, 0.2, 0.4, 0.8, 1.0)
@@ -274,20 +273,9 @@ def _accelerator(args: argparse.Namespace, emit: Emit) -> AbstractContextManager
 
 
 def main(argv: Sequence[str] | None = None, emit: Emit = to_stdout) -> int:
-    """Exit code 0; 1 when trying again cannot help; 75 when it may."""
+    """The exit code; see `events.exit_code`."""
     args = parser().parse_args(argv)
-    try:
-        run(args, emit)
-    except DistilleryError as error:
-        emit("error", text=str(error), permanent=not isinstance(error, Transient))
-        return EXIT_TRANSIENT if isinstance(error, Transient) else EXIT_PERMANENT
-    except MemoryError:
-        emit("error", text="The machine has too little memory for this training; try a smaller batch_size.", permanent=True)
-        return EXIT_PERMANENT
-    except OSError as error:
-        emit("error", text=f"A file could not be read or written: {error}.", permanent=False)
-        return EXIT_TRANSIENT
-    return 0
+    return exit_code(lambda: run(args, emit), emit)
 
 
 if __name__ == "__main__":
