@@ -3,7 +3,7 @@
 .PHONY: help demo up test bench-label bench-train verify-gpu lint setup clean
 PYTHON_IN_VENV := .venv/bin/python
 EXTRAS := local label students
-TEST_JOBS := 2
+TEST_JOBS := 0
 PINS := pyproject.toml constraints.txt
 
 help: ## show this list
@@ -15,7 +15,7 @@ demo: .venv/.ready ## distil real students from real news and serve the dashboar
 up: .venv/.ready ## run the site on this machine; UP_ARGS="--port 8080"
 	@$(PYTHON_IN_VENV) manage.py up $(UP_ARGS)
 
-test: .venv/.tests ## run every test, two files at a time (TEST_JOBS=4); TEST_ARGS="tests/labeling -k budget" for some
+test: .venv/.tests ## run every test; TEST_JOBS=2 for two files at a time; TEST_ARGS="tests/labeling -k budget" for some
 	@DISTILLERY_BROWSER="$$(scripts/browser.sh)" && export DISTILLERY_BROWSER && $(PYTHON_IN_VENV) -m pytest -n $(TEST_JOBS) --dist loadgroup --no-loadscope-reorder $(TEST_ARGS)
 
 bench-label: .venv/.ready ## measure labelling against a fake vendor; BENCH_ARGS="rate --articles 500" for a part
