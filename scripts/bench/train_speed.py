@@ -132,10 +132,11 @@ def _all_ended(lanes: Mapping[str, Lane]) -> Iterator[None]:
 def _recipe() -> tuple[dict[str, Any], bool]:
     """The demo's recipe, and whether this machine has bf16, asked in a child: torch is large, and we only look on."""
     code = (
-        "import json; from training.student import config, trainer; made = config.make('lora', {'preset': 'minilm-demo'});"
+        "import json; from training.student import config; from training.student.lora import trainer;"
+        "made = config.make('lora', {'preset': 'minilm-demo'});"
         "print(json.dumps([config.to_json(made), trainer.bf16(config.LoraConfig())]))"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     recipe, native = json.loads(done.stdout.splitlines()[-1])
     return recipe, native
 

@@ -137,3 +137,9 @@ def test_dimensions_stand_beside_the_best_baseline() -> None:
     straight["outputs"][0]["mae"] = 0.3
     assert not train_platform.dimensions(report, straight, "f")["d"]["kept_up"]
     assert train_platform.dimensions(report, straight, "g") == {}
+
+
+def test_the_bench_trains_by_the_demos_recipe() -> None:
+    recipe, native_bf16 = train_speed._recipe()
+    assert (recipe["base"], recipe["max_tokens"], recipe["batch_size"]) == ("minilm", 256, 16)
+    assert isinstance(native_bf16, bool)
