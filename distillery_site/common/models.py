@@ -46,6 +46,24 @@ class ApiKey(models.Model):
         return f"{self.name} ({self.prefix}…)"
 
 
+class Invitation(models.Model):
+    """A link that lets one person make an account, once, until it expires. Only its digest is kept."""
+
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    role = models.CharField(max_length=20)
+    filters = models.JSONField(default=list, help_text="Slugs of the filters that the new account may review or lead.")
+    email = models.EmailField(blank=True)
+    invited_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="invitations")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+    used_by = models.OneToOneField(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="invitation")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"invitation {self.pk} for a {self.role}"
+
+
 class AuditEntry(models.Model):
     """One change by one person; rows are only ever added (a trigger in Postgres refuses the rest)."""
 

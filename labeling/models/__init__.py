@@ -3,14 +3,16 @@
 from labeling.models.articles import Article, PrefilterVerdict
 from labeling.models.filters import DEFAULT_VIEW, Filter, FilterVersion, Policy, default_view
 from labeling.models.labels import OracleLabel, OracleLabelQuerySet
-from labeling.models.reviews import Review, ReviewTask
+from labeling.models.reviews import Decision, FilterAccess, Review, ReviewRules, ReviewTask, ReviewTurn
 from labeling.models.runs import LabelingBatch, LabelingItem, LabelingRun, LabelingShard, Oracle, OracleCall, Purse
 
 __all__ = [
     "Article",
     "DEFAULT_VIEW",
     "default_view",
+    "Decision",
     "Filter",
+    "FilterAccess",
     "FilterVersion",
     "LabelingBatch",
     "LabelingItem",
@@ -24,5 +26,7 @@ __all__ = [
     "PrefilterVerdict",
     "Purse",
     "Review",
+    "ReviewRules",
     "ReviewTask",
+    "ReviewTurn",
 ]
