@@ -26,7 +26,8 @@ from labeling.models import (
     PrefilterVerdict,
 )
 from labeling.oracles import registry
-from labeling.reviews import open_review, review_disagreements, send_disagreements, submit_review
+from labeling.reviewing.submitting import submit_review
+from labeling.reviewing.tasks import open_review, review_disagreements, send_disagreements
 from labeling.rubrics.packages import FilterPackage
 from labeling.running.runs import (
     EXTERNAL,
