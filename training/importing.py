@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +20,7 @@ from training.running import errands
 from training.student import artifact
 from training.student.data import Output
 
+_DAY = 24 * 60 * 60
 _FEWEST_TOKENS = 8
 _TEXTS = 40  # newest articles, of which some become reference texts
 
@@ -65,6 +67,7 @@ def _taken_in(
 ) -> ModelVersion:
     nursery = Path(settings.MODELS_ROOT) / ".unfinished"
     nursery.mkdir(parents=True, exist_ok=True)
+    _sweep(nursery)
     work = Path(tempfile.mkdtemp(prefix="import-", dir=nursery))
     try:
         artifact.write_json(work / "wish.json", wish)
@@ -73,6 +76,13 @@ def _taken_in(
         return register_imported(out_dir=work / "student", name=name, versions=versions)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _sweep(nursery: Path) -> None:
+    """Remove what killed imports left; no import takes a day."""
+    for left in nursery.glob("import-*"):
+        if left.stat().st_mtime < time.time() - _DAY:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def in_order(versions: Sequence[FilterVersion], dimensions: Sequence[str]) -> list[Output]:

@@ -1,12 +1,14 @@
 """A folder that learned elsewhere becomes a version once, whole, or not at all."""
 
+import os
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from distillery_site.common.errors import Permanent
-from training import registry
+from training import importing, registry
 from training.models import ModelVersion
 from training.registry import register_imported
 from training.student import artifact
@@ -58,3 +60,12 @@ def test_a_file_that_changed_since_the_manifest_is_refused(folders: Path, uplift
     with pytest.raises(Permanent, match="weights in the student student has changed"):
         register_imported(out_dir=out, name="theirs", versions=[uplifting])
     assert not (folders / "models" / "theirs").exists()
+
+
+def test_what_killed_imports_left_is_swept_after_a_day(tmp_path: Path) -> None:
+    for name, age in (("import-old", 2), ("import-new", 0), ("run-1", 2)):
+        (tmp_path / name).mkdir()
+        long_ago = time.time() - age * 24 * 60 * 60
+        os.utime(tmp_path / name, (long_ago, long_ago))
+    importing._sweep(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["import-new", "run-1"]
