@@ -1,0 +1,59 @@
+"""Whose filter is whose: who may see, review and lead which; roles say what a person does, these say where."""
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+
+from distillery_site.common.roles import ADMIN, LEAD, MEMBER, OPERATOR, REVIEWER, VIEWER, covers, roles_of
+from labeling.models import Filter
+
+EVERYWHERE = frozenset({OPERATOR, ADMIN})
+SEES_ALL = EVERYWHERE | {VIEWER}
+
+
+def filters_for(user: Any) -> QuerySet[Filter]:
+    """Those that a person may see: all for viewers, operators and admins, else those they were given."""
+    if not covers(user, MEMBER):
+        return Filter.objects.none()
+    return Filter.objects.all() if roles_of(user) & SEES_ALL else _given(user)
+
+
+def filters_to_review(user: Any) -> QuerySet[Filter]:
+    """Those whose queues are a person's; a viewer who also reviews sees all, but reviews what they were given."""
+    return _where(user, REVIEWER)
+
+
+def filters_to_lead(user: Any) -> QuerySet[Filter]:
+    return _where(user, LEAD)
+
+
+def may_review(user: Any, filter_: Filter) -> bool:
+    return _where(user, REVIEWER).filter(pk=filter_.pk).exists()
+
+
+def may_lead(user: Any, filter_: Filter) -> bool:
+    return _where(user, LEAD).filter(pk=filter_.pk).exists()
+
+
+def require(user: Any, filter_: Filter, role: str) -> None:
+    """Raises PermissionDenied with a sentence unless the person has this role on this filter."""
+    if _where(user, role).filter(pk=filter_.pk).exists():
+        return
+    if not covers(user, role):
+        raise PermissionDenied(f"On {filter_} this needs the role {role}.")
+    raise PermissionDenied(f"{filter_} is not among your filters. An administrator can add it on the people page.")
+
+
+def _where(user: Any, role: str) -> QuerySet[Filter]:
+    """The filters on which a person has a role."""
+    if role == VIEWER:
+        return filters_for(user) if covers(user, VIEWER) else Filter.objects.none()
+    if not covers(user, role):
+        return Filter.objects.none()
+    return Filter.objects.all() if roles_of(user) & EVERYWHERE else _given(user)
+
+
+def _given(user: Any) -> QuerySet[Filter]:
+    """By a subquery, so that callers can narrow it further without a join in their way."""
+    return Filter.objects.filter(pk__in=user.filter_access.values("filter"))
