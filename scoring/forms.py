@@ -76,6 +76,7 @@ class CompareForm(forms.Form):
         refs = [(model.ref, str(model)) for model in ModelVersion.objects.order_by("-pk")]
         for name in ("first", "second"):
             self.fields[name].choices = refs  # type: ignore[attr-defined]
+        self.fields["second"].initial = refs[1][0] if len(refs) > 1 else None  # comparing one with itself tells nothing
 
     def clean_split(self) -> str:
         return self.cleaned_data["split"] or Split.TEST.value

@@ -4,10 +4,11 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_list_or_404, get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from distillery_site.common.errors import BadInput
+from labeling.current import current_filter
 from labeling.models import Filter
 from scoring import gates
 from scoring.portrait import history
@@ -20,7 +21,7 @@ def model_promote(request: HttpRequest, name: str, number: int) -> HttpResponse:
     """The gates as they stand, and after them the button; the page asks for them once it is there, for they may take seconds."""
     model = get_object_or_404(ModelVersion.objects.select_related("dataset"), name=name, number=number)
     asked = request.POST if request.method == "POST" else request.GET
-    chosen = get_object_or_404(Filter.objects.filter(versions__in=model.versions).distinct(), slug=asked.get("filter", ""))
+    chosen = _filter_of(request, model, asked.get("filter", "" if request.method == "POST" else None))
     alias = asked.get("alias", Deployment.Alias.CHAMPION)
     if alias not in Deployment.Alias.values:
         messages.error(request, f"There is no alias {alias!r}; there are {' and '.join(Deployment.Alias.values)}.")
@@ -35,6 +36,15 @@ def model_promote(request: HttpRequest, name: str, number: int) -> HttpResponse:
     was = f" Before, {before} was." if before and before != model else ""
     messages.success(request, f"{model} is now the {alias} of {chosen.name}.{was}")
     return redirect("model", name, number)
+
+
+def _filter_of(request: HttpRequest, model: ModelVersion, slug: str | None) -> Filter:
+    """The filter named in the address; where none is, the one the person works with, or the first that this model answers for."""
+    answered = Filter.objects.filter(versions__in=model.versions).distinct()
+    if slug is not None:
+        return get_object_or_404(answered, slug=slug)
+    current = current_filter(request)
+    return current if current in answered else get_list_or_404(answered)[0]
 
 
 def _page(request: HttpRequest, model: ModelVersion, chosen: Filter, alias: str, **more: Any) -> HttpResponse:

@@ -220,3 +220,8 @@ def test_the_command_compares(newer):
 def test_the_command_says_how_to_measure_what_is_missing(newer):
     with pytest.raises(CommandError, match="Measure it with manage.py benchmark news-lora/v1 --split val."):
         run("compare", "news-lora", "news-ridge", "--split", "val")
+
+
+def test_without_a_filter_in_the_address_it_asks_about_the_one_in_hand(people, newer):
+    assert "Uplifting" in page(people("operator"), f"{RIDGE}promote")
+    assert people("operator").post(f"{RIDGE}promote", {}).status_code == 404  # nobody is promoted by a guess
