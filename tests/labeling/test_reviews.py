@@ -44,7 +44,7 @@ def test_a_review_stands_beside_the_label_and_closes_the_task(task: ReviewTask, 
 
 def test_one_article_has_one_open_task_with_the_weightiest_reason(task: ReviewTask, version: FilterVersion, article: Article):
     same = services.open_review(version=version, article=article, reason=Reason.WORST, detail="Off by 6.", priority=6.0)
-    lighter = services.open_review(version=version, article=article, reason=Reason.RANDOM, priority=0.5)
+    lighter = services.open_review(version=version, article=article, reason=Reason.QUOTES, priority=0.5)
     assert same.pk == lighter.pk == task.pk and ReviewTask.objects.count() == 1
     assert (lighter.reason, lighter.detail, lighter.priority) == (Reason.WORST, "Off by 6.", 6.0)
 
