@@ -64,6 +64,7 @@ TERMS: dict[str, tuple[str, str]] = {
     "apart": ("Apart", "How many points two judges' scores of the same article differ by, on average, whichever is higher."),
     "rank_agreement": ("Spearman", "How far two judges put articles in the same order; 1 is the same order."),
     "review": ("Review", "A person's own scores for an article, given before the oracle's are shown."),
+    "gold": ("Gold", "What people settled on: their mean where they agree, a lead's decision where they don't."),
     "dataset": ("Data set", "A frozen choice of labelled articles with their splits, known by its fingerprint."),
     "fingerprint": ("Fingerprint", "A hash over every text, target and split: the same fingerprint means exactly the same data."),
     "split": ("Split", "Training (learnt from), validation (chosen by) or test (looked at once a recipe)."),

@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from labeling.views import agreement, articles, calls, editor, filters, oracles, plans, reviews, runs
+from labeling.views import (
+    agreement,
+    articles,
+    calls,
+    decisions,
+    editor,
+    filters,
+    guidelines,
+    oracles,
+    plans,
+    review_page,
+    reviews,
+    runs,
+)
 
 urlpatterns = [
     path("filters/", filters.filters, name="filters"),
@@ -14,6 +27,10 @@ urlpatterns = [
     path("filters/<slug:slug>/agreement", agreement.agreement, name="agreement"),
     path("filters/<slug:slug>/agreement/review", agreement.agreement_review, name="agreement_review"),
     path("filters/<slug:slug>/prefilter", filters.filter_prefilter, name="filter_prefilter"),
+    path("filters/<slug:slug>/decide/", decisions.decisions, name="decisions"),
+    path("filters/<slug:slug>/decide/<int:pk>/", decisions.decide, name="decide"),
+    path("filters/<slug:slug>/guidelines/", guidelines.guidelines_page, name="guidelines"),
+    path("filters/<slug:slug>/guidelines/<int:pk>/", guidelines.guideline, name="guideline"),
     path("articles/", articles.articles, name="articles"),
     path("articles/import", articles.article_import, name="article_import"),
     path("articles/<int:pk>/", articles.article, name="article"),
@@ -34,5 +51,10 @@ urlpatterns = [
     path("oracles/", oracles.oracles, name="oracles"),
     path("oracles/<slug:provider>/test", oracles.oracle_probe, name="oracle_probe"),
     path("review/", reviews.reviews, name="reviews"),
-    path("review/<int:pk>/", reviews.review, name="review"),
+    path("review/next", review_page.review_next, name="review_next"),
+    path("review/<int:pk>/", review_page.review, name="review"),
+    path("review/<int:pk>/finish", review_page.review_finish, name="review_finish"),
+    path("review/<int:pk>/skip", review_page.review_skip, name="review_skip"),
+    path("review/<int:pk>/beat", review_page.review_beat, name="review_beat"),
+    path("review/<int:pk>/release", review_page.review_release, name="review_release"),
 ]

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from django.db.models import QuerySet
+
 from labeling.models import Decision, FilterVersion, ReviewTask
 from labeling.reviewing.gold import Voice, decided, gaps, turning, voices
 
@@ -38,6 +40,10 @@ class Guidelines:
     chapters: list[Chapter]
     others: list[Case]
 
+    @property
+    def any(self) -> bool:
+        return bool(self.others) or any(chapter.cases for chapter in self.chapters)
+
 
 def guidelines(version: FilterVersion, reader: Any) -> Guidelines:
     """Every case but those that this reader is yet to review: they are to be judged unprompted."""
@@ -50,14 +56,18 @@ def guidelines(version: FilterVersion, reader: Any) -> Guidelines:
 
 def cases(version: FilterVersion, reader: Any) -> list[Case]:
     """The newest first."""
+    rows = list(shown_to(version, reader).order_by("-pk"))
+    said = voices(version, [row.article_id for row in rows])
+    return [case_of(row, said.get(row.article_id, [])) for row in rows]
+
+
+def shown_to(version: FilterVersion, reader: Any) -> QuerySet[Decision]:
     to_come = ReviewTask.objects.filter(version=version).open().exclude(reviews__reviewer=reader)
     shown = decided(version).filter(guideline=True).exclude(article__in=to_come.values("article"))
-    rows = list(shown.select_related("article", "lead", "version").order_by("-pk"))
-    said = voices(version, [row.article_id for row in rows])
-    return [_case(row, said.get(row.article_id, [])) for row in rows]
+    return shown.select_related("article", "lead", "version")
 
 
-def _case(decision: Decision, people: Sequence[Voice]) -> Case:
+def case_of(decision: Decision, people: Sequence[Voice]) -> Case:
     apart = gaps(people)
     if not any(apart):
         return Case(decision, None)
