@@ -12,7 +12,6 @@ from labeling.views import (
     guidelines,
     oracles,
     plans,
-    review_page,
     reviews,
     runs,
 )
@@ -51,10 +50,5 @@ urlpatterns = [
     path("oracles/", oracles.oracles, name="oracles"),
     path("oracles/<slug:provider>/test", oracles.oracle_probe, name="oracle_probe"),
     path("review/", reviews.reviews, name="reviews"),
-    path("review/next", review_page.review_next, name="review_next"),
-    path("review/<int:pk>/", review_page.review, name="review"),
-    path("review/<int:pk>/finish", review_page.review_finish, name="review_finish"),
-    path("review/<int:pk>/skip", review_page.review_skip, name="review_skip"),
-    path("review/<int:pk>/beat", review_page.review_beat, name="review_beat"),
-    path("review/<int:pk>/release", review_page.review_release, name="review_release"),
+    path("review/<int:pk>/", reviews.review, name="review"),
 ]
