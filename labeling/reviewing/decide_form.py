@@ -33,7 +33,7 @@ class DecideForm(forms.Form):
                 choices=CHOICES, initial=start, error_messages=said, label=line.dimension["name"]
             )
         if bench.decision is not None:
-            self.initial |= {"why": bench.decision.why, "guideline": bench.decision.guideline}
+            self.initial.update(why=bench.decision.why, guideline=bench.decision.guideline)
 
     @property
     def rows(self) -> list[tuple[Line, forms.BoundField]]:
