@@ -115,6 +115,11 @@ TERMS: dict[str, tuple[str, str]] = {
         "Gate",
         "A question that is asked before a version may answer for a filter; a closed one is passed only with a reason.",
     ),
+    "anchoring": (
+        "Anchoring",
+        "Who sees another's score first lands nearer to it; how much nearer is measured on articles drawn at random.",
+    ),
+    "blind": ("Blind", "Scored before the oracle's scores could be seen."),
     "clipped": ("Clipped", "Predictions outside 0–10 that were pulled back to the scale's end."),
     "few": ("Too few to judge", "Fewer than ten test articles score 5 or more on this dimension, so its error says little."),
     "manifest": ("Manifest", "The file written last that lists a model's files with their hashes; without it nothing is loaded."),

@@ -1,4 +1,4 @@
-"""Forms of labelling, import and review: they check what a person typed and call one service."""
+"""Forms of labelling and import: they check what a person typed and call one service."""
 
 import tempfile
 from decimal import Decimal
@@ -10,10 +10,9 @@ from django.core.files.uploadedfile import UploadedFile
 
 from labeling import services
 from labeling.articles.article_files import read_rows
-from labeling.models import Filter, FilterVersion
+from labeling.models import Filter
 
 MAX_UPLOAD = 32 * 1024 * 1024
-CANT_SAY = "none"
 
 
 class FilterField(forms.ModelChoiceField):
@@ -81,25 +80,3 @@ class ImportForm(forms.Form):
                     actor=actor,
                 )
         return reports
-
-
-class ScaleForm(forms.Form):
-    """One scale of 0–10 for each dimension of a rubric, in its order, and a remark."""
-
-    comment = forms.CharField(required=False, max_length=5000, widget=forms.Textarea(attrs={"rows": 3}))
-
-    def __init__(self, *args: Any, version: FilterVersion, **kwargs: Any):
-        super().__init__(*args, **kwargs)
-        self.version = version
-        choices = [*((str(score), str(score)) for score in range(11)), (CANT_SAY, "can't say")]
-        for key in version.keys:
-            self.fields[key] = forms.ChoiceField(choices=choices, error_messages={"required": "Choose a score."})
-
-    @property
-    def scales(self) -> list[tuple[dict, forms.BoundField]]:
-        return [(dimension, self[dimension["key"]]) for dimension in self.version.dimensions]
-
-    @property
-    def scores(self) -> list[float | None]:
-        said = [self.cleaned_data[key] for key in self.version.keys]
-        return [None if score == CANT_SAY else float(score) for score in said]
