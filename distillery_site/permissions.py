@@ -76,6 +76,11 @@ TABLE: dict[str, Rule] = {
     "oracle_probe": do(LEAD),
     "reviews": see(),
     "review": form(REVIEWER),
+    "review_next": do(REVIEWER),
+    "review_finish": do(REVIEWER),
+    "review_skip": do(REVIEWER),
+    "review_beat": do(REVIEWER),
+    "review_release": do(REVIEWER),
     # training
     "labeling_enrich": form(LEAD),
     "datasets": see(),
