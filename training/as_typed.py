@@ -25,6 +25,7 @@ def freeze_command(dataset: Dataset) -> str:
     words += [word for oracle in recipe.get("oracles") or [recipe["oracle"]] for word in ("--oracle", str(oracle))]
     words += ["--mean-of-readings"] if recipe.get("mean_of_readings") else ["--reading", str(recipe["reading"])]
     words += ["--mix"] if recipe.get("mix") else []
+    words += ["--people", recipe["people"]] if recipe.get("people", "ignore") != "ignore" else []
     words += ["--seed", str(recipe["seed"])]
     words += ["--size", str(recipe["size"])] if recipe["size"] else []
     words += ["--fractions", *map(str, recipe["fractions"]), "--threshold", str(recipe["near_duplicate_threshold"])]

@@ -17,6 +17,7 @@ from django.db.models import Count
 from distillery_site.common.errors import BadInput, Permanent
 from distillery_site.common.text import canonical_hash, text_hash
 from labeling.models import FilterVersion, Oracle
+from training.freezing import people as voices
 from training.freezing.duplicates import cluster, count_across, shingles
 from training.freezing.provenance import Made, count, drawn_notes, left_out
 from training.freezing.soundness import warnings
@@ -37,6 +38,7 @@ def freeze(
     reading: int = 1,
     mean_of_readings: bool = False,
     mix: bool = False,
+    people: str = voices.People.IGNORE,
     size: int | None = None,
     seed: int = 0,
     fractions: Fractions = (0.8, 0.1, 0.1),
@@ -49,11 +51,13 @@ def freeze(
     A target is one reading, or with `mean_of_readings` the mean of all there are. Labels of one filter come from one
     rubric, oracle and prompt: the prompt that was used most. With `mix` they may come from several versions of a filter,
     from `others` too and from every prompt, the first named first; recipe and notes then say how many came from where.
+    `people` says what gold does to a target: nothing (ignore), take its place (override), be averaged with it (average), or
+    take its place and count three times (weight); but for the first, articles that only people have scored join.
     Near-duplicates (Jaccard similarity of shingles ≥ `threshold`) are clustered first and the clusters are split,
     so no two lie in different splits. A version that did not label an article leaves its targets null.
     The same contents give the existing data set, under its own name. Raises BadInput with every problem found.
     """
-    wanted = Wanted(versions, (oracle, *others), reading, mean_of_readings, mix)
+    wanted = Wanted(versions, (oracle, *others), reading, mean_of_readings, mix, people)
     _check(name, wanted, size, fractions, threshold)
     on_stage("reading the labels")
     rows, notes = _labelled_rows(wanted)
@@ -62,7 +66,7 @@ def freeze(
     clusters = cluster([shingles(row.text) for row in rows], threshold)
     splits = split_by_cluster(clusters, fractions, seed)
     on_stage("writing and counting leaks")
-    made = Made.of(rows)
+    made, corrected = Made.of(rows), voices.counted([row.corrections for row in rows])
     recipe = {
         "seed": seed,
         "size": size,
@@ -75,6 +79,8 @@ def freeze(
         "reading": reading,
         "mean_of_readings": mean_of_readings,
         "mix": mix,
+        "people": people,
+        "corrected": corrected,
         "sources": made.sources,
         "readings": made.readings,
     }
@@ -82,10 +88,16 @@ def freeze(
         name=name,
         recipe=recipe,
         view=versions[0].view,
-        notes=[*made.notes(), *drawn_notes(rows), *notes, *warnings(rows, splits, wanted.leads)],
+        notes=[
+            *made.notes(),
+            *voices.notes(people, corrected, len(rows)),
+            *drawn_notes(rows),
+            *notes,
+            *warnings(rows, splits, wanted.leads),
+        ],
         clusters=len(set(clusters)),
         created_by=actor,
-        fingerprint=_fingerprint(wanted.leads, rows, splits, made),
+        fingerprint=_fingerprint(wanted, rows, splits, made),
     )
     return _store(draft, wanted.leads, rows, clusters, splits)
 
@@ -149,11 +161,17 @@ def split_by_cluster(clusters: Sequence[int], fractions: Fractions, seed: int) -
     return splits
 
 
-def _fingerprint(versions: Sequence[FilterVersion], rows: Sequence[Row], splits: Sequence[Split], made: Made) -> str:
-    """Hash of what a student could tell apart, and of what was mixed or averaged; names, keys and order don't count."""
-    outputs = [[version.filter.slug, version.rubric_hash, key] for version in versions for key in version.keys]
-    contents = sorted([text_hash(row.text), split.value, repr(row.targets)] for row, split in zip(rows, splits, strict=True))
-    return canonical_hash({"outputs": outputs, "view": versions[0].view, "rows": contents, **made.identity})
+def _fingerprint(wanted: Wanted, rows: Sequence[Row], splits: Sequence[Split], made: Made) -> str:
+    """Hash of what a student could tell apart, and of what was mixed, averaged or corrected; names and order don't count."""
+    outputs = [[version.filter.slug, version.rubric_hash, key] for version in wanted.leads for key in version.keys]
+    contents = sorted(_content(row, split) for row, split in zip(rows, splits, strict=True))
+    people = {"people": wanted.people} if any(any(row.corrections) for row in rows) else {}
+    return canonical_hash({"outputs": outputs, "view": wanted.leads[0].view, "rows": contents, **made.identity, **people})
+
+
+def _content(row: Row, split: Split) -> list[str]:
+    """A weight is named only where it isn't 1, so that data sets keep the fingerprints they had before there were weights."""
+    return [text_hash(row.text), split.value, repr(row.targets), *([f"{row.weight:g}"] if row.weight != 1 else [])]
 
 
 @transaction.atomic
@@ -176,6 +194,7 @@ def _store(
             split=split,
             cluster=number,
             targets=list(row.targets),
+            weight=row.weight,
             sampling_weight=row.sampling_weight,
             text_sha256=text_hash(row.text),
         )

@@ -6,15 +6,20 @@ from django import forms
 from django.db.models import QuerySet
 
 from distillery_site.common.text import canonical_hash
-from labeling.models import FilterVersion, LabelingRun, Oracle, OracleLabel
+from labeling.models import Decision, FilterVersion, LabelingRun, Oracle, OracleLabel, Review
 from labeling.planning.label_form import MODES, PlannedForm
 from training.enrichment import SMALLEST, USUAL_SIZE
+from training.freezing.people import People
 
 
 def labelled_versions() -> QuerySet[FilterVersion]:
     """Every rubric that any oracle has labelled by, the newest of a filter first."""
     labelled = OracleLabel.objects.order_by().values("version").distinct()
     return FilterVersion.objects.filter(pk__in=labelled).select_related("filter").order_by("filter__slug", "-number")
+
+
+def _anybody_spoke() -> bool:
+    return Review.objects.exists() or Decision.objects.exists()
 
 
 class EnrichForm(PlannedForm):
@@ -62,6 +67,14 @@ class FreezeForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         help_text="Only when mixing: for articles that the oracle above has not read, in this order.",
     )
+    people = forms.ChoiceField(
+        choices=People.choices,
+        required=False,
+        widget=forms.RadioSelect,
+        label="People's word",
+        help_text="Where people have scored an article and agree, or a lead decided. The oracle's label stays as it is, and the "
+        "data set says how many targets were changed.",
+    )
     size = forms.IntegerField(min_value=1, required=False, help_text="Articles to draw at random. Empty: all that are labelled.")
     val_share = forms.FloatField(
         label="Validation share", min_value=0.01, max_value=0.5, initial=0.1, help_text="What recipes and epochs are chosen by."
@@ -74,6 +87,10 @@ class FreezeForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.fields["versions"].queryset = labelled_versions()  # type: ignore[attr-defined]
+        self.initial.setdefault("people", People.OVERRIDE if _anybody_spoke() else People.IGNORE)
+
+    def clean_people(self) -> str:
+        return self.cleaned_data["people"] or People.IGNORE.value
 
     def request(self) -> dict[str, Any]:
         """The form as freeze's arguments."""

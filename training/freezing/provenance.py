@@ -88,7 +88,7 @@ def _labels(chosen: Chosen) -> Iterator[tuple[int, str, str]]:
     ours = everything.filter(oracle__in=wanted.oracles)
     asked = ours if wanted.mean else ours.filter(reading=wanted.reading)
     used = sum(one.labels for one in chosen.used)
-    taken = sum(origin.readings for found in chosen.targets for _, origin in found.values())
+    taken = sum(origin.readings for found in chosen.targets for _, origin in found.values() if origin)
     yield asked.count() - used - sum(one.labels for one in chosen.passed_over), "label", "the article's text changed since"
     yield ours.count() - asked.count(), "label", "another reading"
     yield used - taken, "label", "a source that goes before it has a label for the same article"

@@ -9,12 +9,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from django.db.models import QuerySet
 
 from labeling.comparing.readings import Scores, Source, sources
 from labeling.models import Article, FilterVersion, LabelingItem, LabelingRun, Oracle
+from training.freezing.people import WEIGHT, Correction, Corrections, People, corrections
 
 Targets: TypeAlias = tuple[float | None, ...]
 DECIMALS = 6  # of a mean; a label's own scores stay as they are
@@ -22,13 +23,15 @@ DECIMALS = 6  # of a mean; a label's own scores stay as they are
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a person asked for: rubrics, oracles in their order, one reading or the mean of all, and whether to mix."""
+    """What a person asked for: rubrics, oracles in their order, one reading or the mean of all, whether to mix, and what
+    people's word does."""
 
     versions: Sequence[FilterVersion]
     oracles: Sequence[Oracle]
     reading: int = 1
     mean: bool = False
     mix: bool = False
+    people: str = People.IGNORE
 
     @property
     def families(self) -> list[list[FilterVersion]]:
@@ -58,10 +61,17 @@ class Wanted:
                 yield f"{listed(family)} have different dimensions, so their labels can't stand in one column."
         if len(self.oracles) > 1 and not self.mix:
             yield f"{self.who} are different oracles: their labels are mixed only if you say so (mix)."
+        if self.people not in People.values:
+            yield f"People's word can be {listed_or(People.values)}, not {self.people!r}."
 
 
 def listed(parts: Sequence[object]) -> str:
     return " and ".join(str(part) for part in parts)
+
+
+def listed_or(parts: Sequence[str]) -> str:
+    *others, last = parts
+    return f"{', '.join(others)} or {last}"
 
 
 @dataclass(frozen=True)
@@ -73,28 +83,33 @@ class Origin:
     run: int | None
 
 
-Found: TypeAlias = dict[int, tuple[Scores, Origin]]
+Found: TypeAlias = dict[int, tuple[Scores, Origin | None]]  # no origin: people's word alone
 
 
 @dataclass(frozen=True)
 class Row:
-    """One article on its way into a data set: as it is read, its labels side by side, and where each filter's came from."""
+    """One article on its way into a data set: as it is read, its labels side by side, where each filter's came from, and
+    what people made of it."""
 
     article_id: int
     text: str
     targets: Targets
     origins: tuple[Origin | None, ...]
     sampling_weight: float = 1.0
+    corrections: tuple[Correction | None, ...] = ()
+    weight: float = 1.0
 
 
 @dataclass
 class Chosen:
-    """For each filter article → (scores, origin); the sources they came from in their order, and those passed over."""
+    """For each filter article → (scores, origin); the sources they came from in their order, those passed over, and for
+    each filter what people changed."""
 
     wanted: Wanted
     targets: list[Found]
     used: list[Source]
     passed_over: list[Source]
+    corrected: list[Corrections]
 
     @property
     def articles(self) -> set[int]:
@@ -102,12 +117,15 @@ class Chosen:
 
 
 def choose(wanted: Wanted) -> Chosen:
-    chosen = Chosen(wanted, [], [], [])
+    chosen = Chosen(wanted, [], [], [], [])
     for family in wanted.families:
         found: Found = {}
         for source in _in_order(family, chosen):
             found = {**_labels(source, wanted), **found}
+        changed = corrections(wanted.people, family, {article: scores for article, (scores, _) in found.items()})
+        found |= {article: (one.after, found[article][1] if article in found else None) for article, one in changed.items()}
         chosen.targets.append(found)
+        chosen.corrected.append(changed)
     return chosen
 
 
@@ -150,12 +168,23 @@ def rows_of(chosen: Chosen) -> tuple[list[Row], int]:
     nothing: list[tuple[Scores, Origin | None]] = [([None] * width, None) for width in widths]
     for article in Article.objects.filter(pk__in=chosen.articles).order_by("source", "external_id").iterator(500):
         said = [found.get(article.pk, none) for found, none in zip(chosen.targets, nothing, strict=True)]
-        targets = tuple(score for scores, _ in said for score in scores)
-        if all(score is None for score in targets):
+        if all(score is None for scores, _ in said for score in scores):
             empty += 1
         else:
-            rows.append(Row(article.pk, article.rendered(view), targets, tuple(origin for _, origin in said)))
+            rows.append(_row(chosen, article, view, said))
     return _weighted(rows), empty
+
+
+def _row(chosen: Chosen, article: Article, view: dict[str, Any], said: Sequence[tuple[Scores, Origin | None]]) -> Row:
+    changed = tuple(found.get(article.pk) for found in chosen.corrected)
+    return Row(
+        article.pk,
+        article.rendered(view),
+        targets=tuple(score for scores, _ in said for score in scores),
+        origins=tuple(origin for _, origin in said),
+        corrections=changed,
+        weight=WEIGHT if chosen.wanted.people == People.WEIGHT and any(changed) else 1.0,
+    )
 
 
 def _weighted(rows: list[Row]) -> list[Row]:

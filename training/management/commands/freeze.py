@@ -8,6 +8,7 @@ from tqdm import tqdm
 from distillery_site.common.commands import Answering
 from training import datasets, lookup
 from training.figures import dataset_table
+from training.freezing.people import People
 from training.models import Dataset
 
 
@@ -36,6 +37,13 @@ class Command(Answering):
             action="store_true",
             help="Let one filter's labels come from several versions, oracles and prompts; the data set then says how many.",
         )
+        add(
+            "--people",
+            choices=People.values,
+            default=People.IGNORE.value,
+            help="What people's word (gold) does to a target: nothing, take its place, be averaged with it, or take its place "
+            "and count three times (default %(default)s).",
+        )
         add("--size", type=int, help="How many labelled articles, drawn at random; all by default.")
         add("--seed", type=int, default=0, help="Seed of the draw and of the split (default %(default)s).")
         add("--threshold", type=float, default=0.8, help="Jaccard similarity of near-duplicates (default %(default)s).")
@@ -51,7 +59,7 @@ class Command(Answering):
     def handle(self, *, name: str, filter: list[str], oracle: list[str], json: bool, **options: Any) -> None:  # noqa: A002
         versions = [lookup.version(text) for text in filter]
         first, *others = [lookup.oracle(text, versions) for text in oracle or [""]]
-        wanted = {key: options[key] for key in ("reading", "mean_of_readings", "mix", "size", "seed", "threshold")}
+        wanted = {key: options[key] for key in ("reading", "mean_of_readings", "mix", "people", "size", "seed", "threshold")}
         with tqdm(total=datasets.STAGES, desc=f"freezing {name}", unit="stage", disable=None) as bar:
 
             def on_stage(stage: str) -> None:
@@ -82,6 +90,7 @@ def _summary(dataset: Dataset) -> dict[str, Any]:
         "outputs": len(table.dimensions),
         "sources": dataset.recipe["sources"],
         "readings": dataset.recipe["readings"],
+        "people": {"policy": dataset.recipe["people"], **dataset.recipe["corrected"]},
         "notes": dataset.notes,
     }
 
