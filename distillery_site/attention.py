@@ -4,16 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
 from distillery_site.common.runs import Run, RunState
 from distillery_site.health import engine_answers
-from distillery_site.overview import KINDS, lasting
+from distillery_site.overview import KINDS, OF_DATASET, Filters, lasting
 from labeling.current import latest_policy
 from labeling.figures import prefilter_counts
 from labeling.models import Filter, LabelingRun, LabelingShard, ReviewTask
+from labeling.reviewing.access import belonging
 from labeling.watching import spending
 from scoring.figures import latest_benchmark
 from training.models import Dataset, Deployment, ModelVersion
@@ -31,14 +32,17 @@ class Concern:
     grave: bool = False
 
 
-def concerns() -> list[Concern]:
-    return [*_stopped(), *_stuck(), *_capped(), *_unanswered(), *_leaks(), *_better(), *_unmeasured(), *_unseen(), *_reviews()]
+def concerns(own: Filters = None) -> list[Concern]:
+    """Of a person's filters, or of all."""
+    kinds = (_stopped, _stuck, _capped, _unanswered, _leaks, _better, _unmeasured, _unseen, _reviews)
+    filters = Filter.objects.all() if own is None else own
+    return [concern for kind in kinds for concern in kind(filters)]
 
 
-def _stopped() -> Iterator[Concern]:
+def _stopped(own: QuerySet[Filter]) -> Iterator[Concern]:
     """Paused runs wait for a person; failed ones count until a newer run of the kind is done."""
     for kind, route in KINDS:
-        rows = lasting(kind)
+        rows = lasting(kind, own)
         last_done = rows.filter(state=RunState.DONE).order_by("-pk").values_list("pk", flat=True).first() or 0
         paused, failed = rows.filter(state=RunState.PAUSED), rows.filter(state=RunState.FAILED, pk__gt=last_done)
         for run in [*paused.newest()[:3], *failed.newest()[:3]]:
@@ -50,27 +54,28 @@ def _named(run: Run) -> str:
     return name[0].upper() + name[1:]
 
 
-def _stuck() -> Iterator[Concern]:
+def _stuck(own: QuerySet[Filter]) -> Iterator[Concern]:
     """Work that could be taken, while nobody works on anything of its kind; a labelling run is taken shard by shard."""
     now = timezone.now()
     for kind, route in KINDS:
         rows = LabelingShard.objects if kind is LabelingRun else kind.objects
         late = Q(state=RunState.QUEUED, created_at__lt=now - PATIENCE) | Q(state=RunState.RUNNING, lease_until__lt=now - PATIENCE)
+        path = "run__version__filter" if kind is LabelingRun else OF_DATASET
         busy = rows.filter(state=RunState.RUNNING, lease_until__gte=now).exists()
-        if not busy and (row := rows.due().filter(late).order_by("pk").first()):
+        if not busy and (row := belonging(rows.due().filter(late), own, path).order_by("pk").first()):
             run = row.run if isinstance(row, LabelingShard) else row
             sentence = f"{_named(run)} waits and no worker takes it; python manage.py up starts them."
             yield Concern(sentence, reverse(route, args=[run.pk]), grave=True)
 
 
-def _capped() -> Iterator[Concern]:
+def _capped(own: QuerySet[Filter]) -> Iterator[Concern]:
     """Caps that several runs share, when most of them is spent."""
     month = spending.this_month()
     if month.problem:
         yield Concern(month.problem, reverse("oracles"), grave=True)
     if (month.share or 0) >= NEARLY:
         yield Concern(_cap_sentence(month, "this month's labelling"), reverse("oracles"), grave=True)
-    for filter_ in Filter.objects.exclude(budget_usd=None):
+    for filter_ in own.exclude(budget_usd=None):
         found = spending.of_filter(filter_)
         if (found.share or 0) >= NEARLY:
             yield Concern(_cap_sentence(found, f"labelling by {filter_.name}"), reverse("filter", args=[filter_.slug]))
@@ -80,21 +85,25 @@ def _cap_sentence(found: spending.Spending, what: str) -> str:
     return f"${found.spent:,.2f} of the ${found.cap:,.2f} for {what} is spent or out; runs pause when all of it is."
 
 
-def _unanswered() -> Iterator[Concern]:
+def _unanswered(_: QuerySet[Filter]) -> Iterator[Concern]:
     if Deployment.objects.exists() and not engine_answers():
         yield Concern("The scoring process does not answer; python manage.py up starts it.", reverse("scoring"), grave=True)
 
 
-def _leaks() -> Iterator[Concern]:
-    for dataset in Dataset.objects.filter(leakage__gt=0):
+def _leaks(own: QuerySet[Filter]) -> Iterator[Concern]:
+    for dataset in belonging(Dataset.objects.filter(leakage__gt=0), own, "filters__version__filter"):
         sentence = f"{dataset.leakage} clusters of near-duplicates lie in more than one split of {dataset}: its figures flatter."
         yield Concern(sentence, reverse("dataset", args=[dataset.name]), grave=True)
 
 
-def _better() -> Iterator[Concern]:
+def _champions(own: QuerySet[Filter]) -> QuerySet[Deployment]:
+    return Deployment.objects.filter(alias=Deployment.Alias.CHAMPION, filter__in=own)
+
+
+def _better(own: QuerySet[Filter]) -> Iterator[Concern]:
     """A student that beats champions on validation, which is what recipes are chosen by; one sentence for all their filters."""
     found: dict[tuple[ModelVersion, ModelVersion], list[str]] = {}
-    for row in Deployment.objects.filter(alias=Deployment.Alias.CHAMPION, model__val_mae__gt=0).select_related("filter", "model"):
+    for row in _champions(own).filter(model__val_mae__gt=0).select_related("filter", "model"):
         rivals = ModelVersion.objects.serving(row.filter).filter(dataset=row.model.dataset_id, val_mae__lt=row.model.val_mae)
         if best := min(rivals, key=lambda rival: rival.val_mae, default=None):
             found.setdefault((best, row.model), []).append(row.filter.name)
@@ -106,15 +115,15 @@ def _better() -> Iterator[Concern]:
         yield Concern(sentence, reverse("model", args=[best.name, best.number]))
 
 
-def _unmeasured() -> Iterator[Concern]:
-    for row in Deployment.objects.filter(alias=Deployment.Alias.CHAMPION).select_related("filter", "model"):
+def _unmeasured(own: QuerySet[Filter]) -> Iterator[Concern]:
+    for row in _champions(own).select_related("filter", "model"):
         if latest_benchmark(row.model) is None:
             sentence = f"{row.model} answers for {row.filter.name}, but nobody has measured it on the test split."
             yield Concern(sentence, reverse("model", args=[row.model.name, row.model.number]))
 
 
-def _unseen() -> Iterator[Concern]:
-    for filter_ in Filter.objects.all():
+def _unseen(own: QuerySet[Filter]) -> Iterator[Concern]:
+    for filter_ in own:
         policy = latest_policy(filter_.latest)
         counts = prefilter_counts(policy) if policy else None
         if counts and counts.judged and counts.unseen:
@@ -122,8 +131,9 @@ def _unseen() -> Iterator[Concern]:
             yield Concern(sentence, reverse("filter", args=[filter_.slug]))
 
 
-def _reviews() -> Iterator[Concern]:
-    waiting = ReviewTask.objects.filter(done_at=None).values_list("version__filter__name").annotate(n=Count("pk")).order_by("-n")
+def _reviews(own: QuerySet[Filter]) -> Iterator[Concern]:
+    open_tasks = ReviewTask.objects.open().filter(version__filter__in=own)
+    waiting = open_tasks.values_list("version__filter__name").annotate(n=Count("pk")).order_by("-n")
     for name, number in waiting:
         who = "1 article waits" if number == 1 else f"{number:,} articles wait"
         yield Concern(f"{who} for a person's scores by {name}.", reverse("reviews"))

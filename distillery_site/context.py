@@ -28,8 +28,10 @@ def site(request: HttpRequest) -> dict[str, Any]:
         return {"distillery_version": settings.VERSION}
     return {
         "distillery_version": settings.VERSION,
-        "nav": [_entry(name, reverse(route), _place(request.path)) for name, route in LOOP],
-        "all_filters": SimpleLazyObject(all_filters),
+        "nav": [
+            _entry(*entry, request) for entry in LOOP if permissions.allowed(user, entry[1], "GET") and _is_for(user, entry[1])
+        ],
+        "all_filters": SimpleLazyObject(lambda: all_filters(request)),
         "current_filter": SimpleLazyObject(lambda: current_filter(request)),
         "is_admin": permissions.role_of(user) == permissions.ADMIN,
     }
@@ -41,6 +43,14 @@ def _place(path: str) -> str:
     return next((reverse(place) for part, place in inside.items() if path.startswith(reverse(part))), path)
 
 
-def _entry(name: str, url: str, path: str) -> dict[str, Any]:
+def _is_for(user: Any, route: str) -> bool:
+    """Who only reviews is sent on from the overview to the queue, and needs no way there."""
+    if route == "overview":
+        return permissions.covers(user, permissions.VIEWER)
+    return permissions.allowed(user, route, "GET")
+
+
+def _entry(name: str, route: str, request: HttpRequest) -> dict[str, Any]:
+    url, path = reverse(route), _place(request.path)
     current = path == url if url == reverse("overview") else path.startswith(url)
     return {"name": name, "url": url, "current": current}

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.urls import reverse
 
 from distillery_site import permissions
@@ -12,12 +12,16 @@ from distillery_site.common.runs import Run, RunQuerySet, RunState
 from labeling.current import latest_policy
 from labeling.figures import label_totals, prefilter_counts
 from labeling.models import Article, Filter, FilterVersion, LabelingRun, Review, ReviewTask
+from labeling.reviewing.access import belonging
 from labeling.watching.standing import Standing
 from scoring import figures
 from scoring.models import Benchmark
 from training.models import Dataset, Deployment, LearningCurve, ModelVersion, TrainingRun
 
+Filters = QuerySet[Filter] | None  # a person's; None: all there are
 ACTIVE = (RunState.QUEUED, RunState.RUNNING)
+OF_DATASET = "dataset__filters__version__filter"
+PATHS: dict[type[Run], str] = {LabelingRun: "version__filter"}  # from a run to its filters, where not by its data set
 KINDS = (
     (LabelingRun, "labeling_run"),
     (TrainingRun, "training_run"),
@@ -72,15 +76,16 @@ class Card:
         return any(track.challenger is not None for _, track in self.dimensions)
 
 
-def runs_now() -> list[Work]:
-    """Everything queued or running, oldest first."""
-    found = [_work(run, reverse(route, args=[run.pk])) for kind, route in KINDS for run in lasting(kind).filter(state__in=ACTIVE)]
-    return sorted(found, key=lambda work: work.run.created_at)
+def runs_now(own: Filters = None) -> list[Work]:
+    """Everything queued or running of these filters, or of all, oldest first."""
+    rows = [(run, route) for kind, route in KINDS for run in lasting(kind, own).filter(state__in=ACTIVE)]
+    return sorted((_work(run, reverse(route, args=[run.pk])) for run, route in rows), key=lambda work: work.run.created_at)
 
 
-def lasting(kind: type[Run]) -> RunQuerySet:
+def lasting(kind: type[Run], own: Filters = None) -> RunQuerySet:
     """The rows of a kind that leave something behind: estimates are a form's business."""
-    return TrainingRun.objects.trainings() if kind is TrainingRun else kind.objects.all()
+    rows = TrainingRun.objects.trainings() if kind is TrainingRun else kind.objects.all()
+    return rows if own is None else belonging(rows, own, PATHS.get(kind, OF_DATASET))
 
 
 def _work(run: Run, url: str) -> Work:
@@ -195,10 +200,10 @@ def _serving(version: FilterVersion | None) -> Station:
     return _station("Serving", f"{mae:.2f}", f"points off: {model}", url)
 
 
-def cards() -> list[Card]:
+def cards(own: Filters = None) -> list[Card]:
     """Filters with a measured champion first."""
     found = []
-    for filter_ in Filter.objects.all():
+    for filter_ in Filter.objects.all() if own is None else own:
         models = {row.alias: row.model for row in filter_.deployments.select_related("model__dataset")}
         found.append(_card(filter_, models.get(Deployment.Alias.CHAMPION), models.get(Deployment.Alias.CHALLENGER)))
     return sorted(found, key=lambda card: card.mean is None)

@@ -1,10 +1,11 @@
-"""Who may do what: THE table, route → method → the least role; what isn't in it is denied to everyone.
+"""Who may do what: THE table, route → method → the role it takes; what isn't in it is denied to everyone.
 
-Roles are Django groups, each of which may do all that the ones before it may. A middleware asks the table for every
-request of a signed-in person; the API, whose callers come with a key, asks it again through `request.permits`.
+Roles are Django groups; common/roles.py says what each of them covers. A middleware asks the table for every request of a
+signed-in person, and whether the thing at this address belongs to one of their filters (objects.py); the API, whose
+callers come with a key, asks both again through `request.permits`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -15,8 +16,24 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonR
 from django.shortcuts import resolve_url
 from django_htmx.http import HttpResponseClientRedirect
 
-NOBODY, VIEWER, REVIEWER, LEAD, OPERATOR, ADMIN = "nobody", "viewer", "reviewer", "lead", "operator", "admin"
-ROLES = (NOBODY, VIEWER, REVIEWER, LEAD, OPERATOR, ADMIN)
+from distillery_site.common.roles import (
+    ADMIN,
+    LEAD,
+    MEMBER,
+    NOBODY,
+    OPERATOR,
+    REVIEWER,
+    ROLES,
+    VIEWER,
+    covers,
+    read_roles,
+    role_of,
+    roles_of,
+)
+from distillery_site.objects import filters_at
+from labeling.reviewing.access import EVERYWHERE, SEES_ALL, filters_for, filters_to_lead, filters_to_review
+
+__all__ = ["ADMIN", "ROLES", "TABLE", "VIEWER", "allowed", "covers", "role_of", "rule_for"]
 Rule = dict[str, str]
 
 
@@ -38,23 +55,23 @@ TABLE: dict[str, Rule] = {
     "login": form(NOBODY),
     "logout": do(NOBODY),
     "health": see(NOBODY),
-    "overview": see(),
-    "glossary": see(),
-    "filter_switch": do(VIEWER),
+    "overview": see(MEMBER),
+    "glossary": see(MEMBER),
+    "filter_switch": do(MEMBER),
     # labeling
     "filters": see(),
     "filter": see(),
     "filter_new": form(LEAD),
     "filter_edit": form(LEAD),
     "filter_package": see(),
-    "filter_cap": do(LEAD),
+    "filter_cap": do(OPERATOR),
     "filter_prefilter": do(LEAD),
     "agreement": see(),
     "agreement_review": do(REVIEWER),
     "decisions": see(LEAD),
     "decide": form(LEAD),
-    "guidelines": see(),
-    "guideline": see(),
+    "guidelines": see(MEMBER),
+    "guideline": see(MEMBER),
     "articles": see(),
     "article": see(),
     "article_send": do(REVIEWER),
@@ -73,8 +90,8 @@ TABLE: dict[str, Rule] = {
     "labeling_run_resume": do(LEAD),
     "labeling_run_retry": do(LEAD),
     "oracles": see(),
-    "oracle_probe": do(LEAD),
-    "reviews": see(),
+    "oracle_probe": do(OPERATOR),
+    "reviews": see(MEMBER),
     "review": form(REVIEWER),
     "review_next": do(REVIEWER),
     "review_finish": do(REVIEWER),
@@ -135,26 +152,38 @@ TABLE: dict[str, Rule] = {
 }
 
 
-def role_of(user: Any) -> str:
-    """The highest role of a person; an account without a group, or none at all, is nobody."""
-    if not user.is_active or not user.is_authenticated:
-        return NOBODY
-    if user.is_superuser:
-        return ADMIN
-    groups = set(user.groups.values_list("name", flat=True))
-    return max((role for role in ROLES[1:] if role in groups), key=ROLES.index, default=NOBODY)
-
-
 def rule_for(route: str) -> Rule | None:
     """A route's rule by its name, or by its namespace (`admin:*`)."""
     namespace, colon, _ = route.partition(":")
     return TABLE.get(route) or (TABLE.get(f"{namespace}:*") if colon else None)
 
 
+def needed(route: str, method: str) -> str | None:
+    """The role that a route takes; None where nobody may."""
+    return (rule_for(route) or {}).get("GET" if method in ("HEAD", "OPTIONS") else method)
+
+
 def allowed(user: Any, route: str, method: str) -> bool:
-    rule = rule_for(route)
-    needed = rule.get("GET" if method in ("HEAD", "OPTIONS") else method) if rule else None
-    return needed is not None and (needed == NOBODY or ROLES.index(role_of(user)) >= ROLES.index(needed))
+    """By role alone; a page asks it before it offers a button."""
+    role = needed(route, method)
+    return role is not None and covers(user, role)
+
+
+def within_reach(user: Any, role: str, reads: bool, place: str, kwargs: Mapping[str, Any]) -> bool:
+    """Whether the person has the role on the filters of the thing at this address: on one of them to read, on all to change."""
+    if not kwargs or role in (NOBODY, *EVERYWHERE) or roles_of(user) & (SEES_ALL if role in (MEMBER, VIEWER) else EVERYWHERE):
+        return True
+    wanted = filters_at(place, kwargs)
+    if not wanted:
+        return True
+    own = {REVIEWER: filters_to_review, LEAD: filters_to_lead}.get(role, filters_for)(user)
+    mine = set(own.filter(pk__in=wanted).values_list("pk", flat=True))
+    return bool(mine) if reads else mine == wanted
+
+
+def _permits(user: Any, match: Any, method: str) -> bool:
+    role, reads = needed(match.view_name, method), method in ("GET", "HEAD", "OPTIONS")
+    return role is not None and covers(user, role) and within_reach(user, role, reads, match.route, match.kwargs)
 
 
 class RoleBackend(BaseBackend):
@@ -175,7 +204,9 @@ class DefaultDenyMiddleware:
         """None lets the view run."""
         assert request.resolver_match is not None
         route, method = request.resolver_match.view_name, request.method or "GET"
-        request.permits = partial(allowed, route=route, method=method)  # type: ignore[attr-defined]
+        if request.user.is_authenticated:
+            request.user.known_roles = read_roles(request.user)  # type: ignore[union-attr]
+        request.permits = partial(_permits, match=request.resolver_match, method=method)  # type: ignore[attr-defined]
         if request.permits(request.user):  # type: ignore[attr-defined]
             return None
         in_api = request.path.startswith("/api/") and route != "api_docs"  # which people read
@@ -187,17 +218,24 @@ class DefaultDenyMiddleware:
 
 
 NO_ROLE = "Your account has no role yet. Ask an administrator to put it into a group."
+NOT_YOURS = "This belongs to a filter that isn't among yours. Ask an administrator to add it."
 
 
 def _refuse(request: HttpRequest, route: str, method: str, in_api: bool) -> HttpResponse | None:
     rule = rule_for(route) or {}
     if rule and method not in (*rule, "HEAD", "OPTIONS"):
         return None if in_api else HttpResponseNotAllowed(list(rule))
-    role = role_of(request.user)
-    sentence = NO_ROLE if role == NOBODY else f"This needs the role {rule.get(method, ADMIN)}; yours is {role}."
+    sentence = _why_not(request.user, needed(route, method) or ADMIN)
     if in_api:
         return JsonResponse({"error": {"code": "permission_denied", "message": sentence}}, status=403)
     raise PermissionDenied(sentence)
+
+
+def _why_not(user: Any, role: str) -> str:
+    own = role_of(user)
+    if own == NOBODY:
+        return NO_ROLE
+    return NOT_YOURS if covers(user, role) else f"This needs the role {role}; yours is {own}."
 
 
 def _ask_to_sign_in(request: HttpRequest) -> HttpResponse:

@@ -1,29 +1,33 @@
 """The pages that span the apps: overview, health, glossary, the filter switch and what errors look like."""
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from distillery_site.attention import concerns
+from distillery_site.common.roles import VIEWER, covers
 from distillery_site.glossary import TERMS
 from distillery_site.health import report
 from distillery_site.overview import cards, next_step, runs_now, stations
 from labeling.current import choose_filter, current_filter
+from labeling.reviewing.access import filters_for
 
 
 def overview(request: HttpRequest) -> HttpResponse:
     """Where the loop stands; `?part=1` is the fragment that the page fetches again by itself."""
-    filter_ = current_filter(request)
-    stops, work, shown = stations(filter_), runs_now(), cards()
+    if not covers(request.user, VIEWER):
+        return redirect("reviews")  # who only reviews begins at the queue
+    filter_, own = current_filter(request), filters_for(request.user)
+    stops, work, shown = stations(filter_), runs_now(own), cards(own)
     context = {
         "filter": filter_,
         "stations": stops,
         "step": next_step(stops, request.user),
         "cards": shown,
         "rival": "challenger" if any(card.has_challenger for card in shown) else "",
-        "concerns": concerns(),
+        "concerns": concerns(own),
         "runs": work,
         "again": 5 if work else 30,
     }

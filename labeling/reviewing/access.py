@@ -1,13 +1,14 @@
 """Whose filter is whose: who may see, review and lead which; roles say what a person does, these say where."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from distillery_site.common.roles import ADMIN, LEAD, MEMBER, OPERATOR, REVIEWER, VIEWER, covers, roles_of
 from labeling.models import Filter
 
+Row = TypeVar("Row", bound=Model)
 EVERYWHERE = frozenset({OPERATOR, ADMIN})
 SEES_ALL = EVERYWHERE | {VIEWER}
 
@@ -34,6 +35,16 @@ def may_review(user: Any, filter_: Filter) -> bool:
 
 def may_lead(user: Any, filter_: Filter) -> bool:
     return _where(user, LEAD).filter(pk=filter_.pk).exists()
+
+
+def seen_by(user: Any, rows: QuerySet[Row], path: str = "version__filter") -> QuerySet[Row]:
+    """Of some rows, those that a person may see; `path` leads from a row to its filters."""
+    return rows if roles_of(user) & SEES_ALL else belonging(rows, filters_for(user), path)
+
+
+def belonging(rows: QuerySet[Row], filters: QuerySet[Filter], path: str) -> QuerySet[Row]:
+    """By a subquery, so that a row of two filters comes once, whatever the caller does with it."""
+    return rows.filter(pk__in=rows.model._default_manager.filter(**{f"{path}__in": filters}).values("pk"))
 
 
 def require(user: Any, filter_: Filter, role: str) -> None:
