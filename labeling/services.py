@@ -26,8 +26,9 @@ from labeling.models import (
     PrefilterVerdict,
 )
 from labeling.oracles import registry
+from labeling.reviewing.policies import fill_queue
 from labeling.reviewing.submitting import submit_review
-from labeling.reviewing.tasks import open_review, review_disagreements, send_disagreements
+from labeling.reviewing.tasks import open_review, open_reviews, review_disagreements, send_article, send_disagreements, send_list
 from labeling.rubrics.packages import FilterPackage
 from labeling.running.runs import (
     EXTERNAL,
@@ -44,6 +45,7 @@ from labeling.running.runs import (
 __all__ = [
     "ImportReport",
     "cancel_labeling",
+    "fill_queue",
     "get_oracle",
     "import_articles",
     "import_external_labels",
@@ -51,6 +53,7 @@ __all__ = [
     "keep_oracle",
     "name_oracle",
     "open_review",
+    "open_reviews",
     "pause_labeling",
     "readings_subset",
     "repeat_pairs",
@@ -60,7 +63,9 @@ __all__ = [
     "run_labeling",
     "run_prefilter",
     "sample_articles",
+    "send_article",
     "send_disagreements",
+    "send_list",
     "set_filter_cap",
     "start_labeling",
     "submit_review",

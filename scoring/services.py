@@ -13,12 +13,14 @@ from django.db import transaction
 from distillery_site.common.errors import BadInput, Cancelled, LeaseLost, Permanent
 from distillery_site.common.models import record
 from labeling.models import Article, Filter, FilterVersion, Policy, ReviewTask
-from labeling.services import open_review
+from labeling.reviewing.tasks import Pick
+from labeling.services import send_list
 from scoring import languages, policies, reports
 from scoring.engine.base import Engine, EngineError, Overloaded, Score
 from scoring.engine.client import EngineClient
 from scoring.figures import worst_articles
 from scoring.models import Benchmark, Prediction
+from scoring.queues import off
 from training.datasets import texts
 from training.models import Dataset, Deployment, ModelVersion, Split
 from training.services import model_for
@@ -248,19 +250,11 @@ def _scored(article: Article, text: str, raw: dict[str, float], inside: Interval
     return Scored(article, model, policy.version, policy, raw, scores, verdict, inside, warnings)
 
 
-def push_worst(*, benchmark: Benchmark, limit: int = 10) -> list[ReviewTask]:
-    """Ask people about the articles that a student missed most, a task for each filter and article."""
+def push_worst(*, benchmark: Benchmark, limit: int = 10, actor: Any = None) -> list[ReviewTask]:
+    """Ask people about the articles that a student missed most, a task for each filter and article; reviewed ones stay out."""
     tasks = []
     for version in benchmark.dataset.versions:
-        for worst in worst_articles(benchmark, limit, version.filter.slug):
-            detail = f"{benchmark.model} is off by {worst.error:.1f} points on average."
-            tasks.append(
-                open_review(
-                    version=version,
-                    article=worst.article,
-                    reason=ReviewTask.Reason.WORST,
-                    detail=detail,
-                    priority=worst.error,
-                )
-            )
+        worst = worst_articles(benchmark, limit, version.filter.slug)
+        picks = [Pick(one.article.pk, ReviewTask.Reason.WORST, off(benchmark.model, one.error), one.error) for one in worst]
+        tasks += send_list(version=version, picks=picks, actor=actor, what=f"worst errors of {benchmark.model}").tasks
     return tasks

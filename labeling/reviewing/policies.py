@@ -34,7 +34,7 @@ class Queue:
 
 
 @transaction.atomic
-def fill(*, version: FilterVersion, queue: Queue, limit: int, actor: Any = None) -> Sent:
+def fill_queue(*, version: FilterVersion, queue: Queue, limit: int, actor: Any = None) -> Sent:
     """Put the policy's next `limit` articles into the queue, past those that people have reviewed or that it has sent before."""
     if not 1 <= limit <= MOST:
         raise BadInput(f"Between 1 and {MOST} articles can be added at a time, not {limit}.")

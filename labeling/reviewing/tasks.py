@@ -84,7 +84,7 @@ def open_reviews(
 
 
 @transaction.atomic
-def send(*, version: FilterVersion, picks: Sequence[Pick], actor: Any, what: str) -> Sent:
+def send_list(*, version: FilterVersion, picks: Sequence[Pick], actor: Any, what: str) -> Sent:
     """A list to the queue, without what people have reviewed already; `what` names the list in the audit log."""
     known = reviewed(version)
     sent = open_reviews(version=version, picks=[pick for pick in picks if pick.article not in known])

@@ -58,7 +58,7 @@ def benchmark_resume(request: HttpRequest, pk: int) -> HttpResponse:
 def benchmark_review(request: HttpRequest, pk: int) -> HttpResponse:
     """The worst articles become tasks in the review queue."""
     run = get_object_or_404(Benchmark, pk=pk, state=RunState.DONE)
-    tasks = services.push_worst(benchmark=run)
+    tasks = services.push_worst(benchmark=run, actor=request.user)
     messages.success(request, f"{len(tasks)} articles wait in the review queue.")
     return redirect("model", run.model.name, run.model.number)
 

@@ -11,8 +11,8 @@ from distillery_site.common.models import AuditEntry
 from labeling import services
 from labeling.models import Article, FilterVersion, Review, ReviewRules, ReviewTask
 from labeling.reviewing import policies
-from labeling.reviewing.policies import QUEUES, drawn, fill, in_draw_order
-from labeling.reviewing.tasks import Pick, open_reviews, send
+from labeling.reviewing.policies import QUEUES, drawn, fill_queue, in_draw_order
+from labeling.reviewing.tasks import Pick, open_reviews, send_list
 from tests.labeling import world
 from tests.labeling.comparing import judges
 
@@ -28,7 +28,7 @@ def stories(version: FilterVersion) -> list[Article]:
 
 
 def filled(version: FilterVersion, name: str, limit: int = 3) -> list[int]:
-    return [task.article_id for task in fill(version=version, queue=QUEUES[name], limit=limit).tasks]
+    return [task.article_id for task in fill_queue(version=version, queue=QUEUES[name], limit=limit).tasks]
 
 
 def review(version: FilterVersion, article: Article, reviewer: Any) -> None:
@@ -38,7 +38,7 @@ def review(version: FilterVersion, article: Article, reviewer: Any) -> None:
 
 def test_filling_goes_on_where_it_stopped(version: FilterVersion, stories: list[Article], analyst: Any):
     order = in_draw_order(world.keys(stories))
-    sent = fill(version=version, queue=QUEUES["random"], limit=3, actor=analyst)
+    sent = fill_queue(version=version, queue=QUEUES["random"], limit=3, actor=analyst)
     assert ([task.article_id for task in sent.tasks], sent.new) == (order[:3], 3)
     assert filled(version, "random") == order[3:6]
     entry = AuditEntry.objects.filter(action="review queue filled").earliest("pk")
@@ -126,7 +126,7 @@ def test_of_what_the_prefilter_stopped_some_are_looked_at(version: FilterVersion
 @pytest.mark.parametrize("limit", [0, policies.MOST + 1])
 def test_nobody_fills_a_queue_without_end(version: FilterVersion, limit: int):
     with pytest.raises(BadInput, match="Between 1 and 500 articles"):
-        fill(version=version, queue=QUEUES["random"], limit=limit)
+        fill_queue(version=version, queue=QUEUES["random"], limit=limit)
 
 
 def test_tasks_want_as_many_people_and_are_due_as_the_rules_say(version: FilterVersion, stories: list[Article]):
@@ -142,7 +142,7 @@ def test_a_list_is_sent_without_what_people_have_reviewed(
     review(version, stories[0], reviewer)
     open_reviews(version=version, picks=[Pick(stories[1].pk, Reason.GAP, "", 1.0)])
     picks = [Pick(story.pk, Reason.SENT, "From a search.", 2.0) for story in stories[:3]]
-    sent = send(version=version, picks=picks, actor=analyst, what="a search")
+    sent = send_list(version=version, picks=picks, actor=analyst, what="a search")
     assert sent.sentence == ("2 articles wait for a review now; 1 of them did already. 1 left out: people have reviewed it.")
     assert AuditEntry.objects.get(action="articles sent to review").after == {"list": "a search", "waiting": 2, "new": 1}
 
