@@ -1,85 +1,22 @@
 """The REST API: score articles, and what there is to score them with."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from django.conf import settings
-from drf_spectacular.extensions import OpenApiSerializerExtension
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_serializer
+from drf_spectacular.utils import extend_schema, extend_schema_serializer
 from rest_framework import serializers
-from rest_framework.exceptions import NotFound, ParseError, ValidationError
-from rest_framework.parsers import JSONParser
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from distillery_site.common.rest import MayAsk, ShallowJson, Strict, Text, TooLarge, refusals
 from labeling.models import Article, Filter
-from scoring.api_errors import Problem, TooLarge, errors
-from scoring.auth import MayAsk
+from scoring.api_errors import errors
 from scoring.services import Scored, score_articles
 from training.models import Deployment, ModelOutput, ModelVersion
 
 __all__ = ["FiltersView", "ModelsView", "ScoreView", "errors"]
-
-REFUSALS = {
-    400: "Invalid JSON, an empty article, an unknown field.",
-    401: "No key, or one that is wrong, expired or revoked.",
-    403: "The account's role is too low.",
-    404: "No such filter.",
-    409: "Nothing serves this filter under this alias, or a gate is closed.",
-    413: "Too many articles, an article that is too long, or a body that is too large.",
-    415: "The body is not JSON.",
-    429: "Too much is waiting; Retry-After tells when to come back.",
-    502: "The scoring process refused its model.",
-    503: "The scoring process does not answer; Retry-After tells when to come back.",
-}
-
-
-def refusals(*statuses: int) -> dict[int, OpenApiResponse]:
-    return {status: OpenApiResponse(Problem, description=REFUSALS[status]) for status in statuses}
-
-
-class ShallowJson(JSONParser):
-    """JSON whose nesting Python can follow."""
-
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        try:
-            return super().parse(stream, media_type, parser_context)
-        except RecursionError as error:
-            raise ParseError("The JSON is nested too deeply.") from error
-
-
-class Strict(serializers.Serializer):
-    """A serializer that refuses what it doesn't know, instead of passing over a misspelt field."""
-
-    bounds: ClassVar[dict[str, dict[str, Any]]] = {}  # for the schema: what the fields' own classes can't tell it
-
-    def to_internal_value(self, data: Any) -> Any:
-        unknown = set(data) - set(self.fields) if isinstance(data, Mapping) else set()
-        if unknown:
-            raise ValidationError({str(key): ["There is no such field."] for key in sorted(unknown)})
-        return super().to_internal_value(data)
-
-
-class StrictSchema(OpenApiSerializerExtension):
-    target_class = "scoring.api.Strict"
-    match_subclasses = True
-
-    def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
-        schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
-        schema.pop("description", None)
-        for name, bounds in self.target.bounds.items():
-            schema["properties"][name] |= bounds
-        return {**schema, "additionalProperties": False}
-
-
-class Text(serializers.CharField):
-    """A string, and nothing that could be made into one."""
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            raise ValidationError("This must be a string.")
-        return super().to_internal_value(data)
 
 
 class Version(serializers.Serializer):

@@ -5,34 +5,19 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
-from rest_framework import serializers
-from rest_framework.exceptions import APIException, ErrorDetail, NotAuthenticated, ValidationError
+from rest_framework.exceptions import ErrorDetail, NotAuthenticated, ValidationError
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler
 
 from distillery_site.common.errors import BadInput, DistilleryError
+from distillery_site.common.rest import TooLarge
 from scoring.engine.base import EngineDown, EngineError, Overloaded
 from scoring.services import NoModel
 from training.promoting import GatesClosed
 
 WANTS_KEY = ErrorDetail("This needs a key: send it as “Authorization: Bearer dk_…”.", "not_authenticated")
 RETRY_DOWN = 5  # seconds; the supervisor has a new scoring process up by then
-
-
-class TooLarge(APIException):
-    status_code, default_code = 413, "too_large"
-
-
-class Problem(serializers.Serializer):
-    """What was refused and why; `problems` lists every fault of a request."""
-
-    class Error(serializers.Serializer):
-        code = serializers.CharField()
-        message = serializers.CharField()
-        problems = serializers.ListField(child=serializers.CharField(), required=False)
-
-    error = Error()
 
 
 def errors(exc: Exception, context: dict[str, Any]) -> Response | None:

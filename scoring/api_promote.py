@@ -9,10 +9,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from distillery_site.common.rest import MayAsk, ShallowJson, Strict, Text, refusals
 from labeling.models import Filter
 from scoring import gates
-from scoring.api import ShallowJson, Strict, Text, Version, refusals
-from scoring.auth import MayAsk
+from scoring.api import Version
 from training.models import Deployment, ModelVersion
 from training.services import rollback
 

@@ -8,11 +8,12 @@ from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from distillery_site.common.models import ApiKey, hash_key
+from distillery_site.common.rest import MayAsk
 
+__all__ = ["ApiKeyAuthentication", "MayAsk"]
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
 
 
@@ -25,7 +26,7 @@ class ApiKeyAuthentication(BaseAuthentication):
             return None
         key = ApiKey.objects.filter(digest=hash_key(secret.strip())).select_related("user").first()
         if key is None:
-            raise AuthenticationFailed("This key is not known here; make one on the scoring page.")
+            raise AuthenticationFailed("This key is not known here; make one on your account's page.")
         _refuse_unusable(key)
         _note_use(key)
         return key.user, key
@@ -50,17 +51,6 @@ def _note_use(key: ApiKey) -> None:
     ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
 
 
-class MayAsk(BasePermission):
-    """The site's table of permissions, asked for the person behind the key (or the session)."""
-
-    message = "The role of this account does not allow this."
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        if not hasattr(view, request.method.lower()):
-            return True  # nobody may: DRF says 405
-        return bool(request.user.is_authenticated and request.permits(request.user))
-
-
 class ApiKeyScheme(OpenApiAuthenticationExtension):
     """How the schema describes the key."""
 
@@ -68,4 +58,4 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
     name = "key"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer", "description": "A key from the scoring page, dk_…"}
+        return {"type": "http", "scheme": "bearer", "description": "A key from your account's page, dk_…"}

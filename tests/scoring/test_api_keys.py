@@ -46,7 +46,7 @@ def test_no_key_is_told_how_to_send_one(db):
 
 
 def test_a_wrong_key_is_refused(db):
-    assert message(get("dk_wrong")) == "This key is not known here; make one on the scoring page."
+    assert message(get("dk_wrong")) == "This key is not known here; make one on your account's page."
 
 
 def test_a_key_of_odd_bytes_is_refused(db):
