@@ -56,6 +56,11 @@ class Desk:
     def oracles(self) -> list[Column]:
         return oracles_on(self.article, self.task.version) if self.own or not self.blind else []
 
+    @property
+    def several(self) -> bool:
+        """Whether more than one oracle has spoken, so that each needs its name."""
+        return len({column.name for column in self.oracles}) > 1
+
     @cached_property
     def parts(self) -> tuple[str, str]:
         """What the oracle read, and the rest."""

@@ -6,6 +6,7 @@ puts in place of the one before.
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
@@ -131,7 +132,8 @@ def _show_turn(request: HttpRequest, turn: ReviewTurn) -> HttpResponse:
 def _show(request: HttpRequest, desk: Desk, status: int = 200) -> HttpResponse:
     get_token(request)  # the page's script reads the cookie, which a sign-in in another tab renews
     template = "labeling/_desk.html" if _wants_part(request) else "labeling/review.html"
-    return render(request, template, {"desk": desk, "task": desk.task}, status=status)
+    context = {"desk": desk, "task": desk.task, "csrf_cookie": settings.CSRF_COOKIE_NAME}
+    return render(request, template, context, status=status)
 
 
 def _wants_part(request: HttpRequest) -> bool:

@@ -55,7 +55,7 @@ def test_the_oracle_is_hidden_before_ones_own_scores(desk: Client, task: ReviewT
 
 def test_scores_are_kept_and_then_confirmed_or_changed_beside_the_oracles(desk: Client, task: ReviewTask):
     shown = desk.post(at(task), GOOD, follow=True).content.decode()
-    assert "Because of the water." in shown and "careful judge: <b>8.5</b>" in shown and "you are <b>−1.5</b> from it" in shown
+    assert "Because of the water." in shown and "Oracle: <b>8.5</b>" in shown and "you <b>−1.5</b>" in shown
     desk.post(at(task, "finish"), {"score-good": "8", "score-bad": "none", "comment": "Fine."})
     review = Review.objects.get()
     assert (review.scores, review.final, review.said) == ([7.0, None], [8.0, None], [8.0, None])
@@ -146,7 +146,7 @@ def test_a_pasted_script_is_text(desk: Client, task: ReviewTask):
 def test_a_turn_shown_open_says_so_and_has_the_oracles_scores_at_once(desk: Client, task: ReviewTask):
     ReviewRules.objects.update(unblinded=1)
     shown = desk.get(at(task)).content.decode()
-    assert "Shown open." in shown and "careful judge: <b>8.5</b>" in shown
+    assert "Shown open." in shown and "Oracle: <b>8.5</b>" in shown
     assert "Because of the water." not in shown  # scores pull; reasons would argue
     answer = desk.post(at(task), {**GOOD, "part": "1"}).content.decode()
     assert 'data-state="kept"' in answer and not Review.objects.get().blind
