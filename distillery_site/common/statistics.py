@@ -4,7 +4,6 @@ Rows are articles, and intervals are 95 % percentile bootstraps over articles (E
 article is drawn together, so readings and dimensions of one article never count as independent.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -15,7 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 DRAWS, LEVEL = 2000, 0.95
 _BLOCK = 4_000_000  # resampling counts held at once: 32 MB
-_NOTHING = 1e-9  # a mean square below this share of the squares is rounding
 
 
 @dataclass(frozen=True)
@@ -68,72 +66,6 @@ def spearman(first: ArrayLike, second: ArrayLike) -> float:
     """Pearson correlation of the fractional ranks (Spearman 1904)."""
     y, p = pair(first, second)
     return pearson(ranks(y), ranks(p))
-
-
-def icc(scores: ArrayLike) -> float:
-    """ICC(A,1) of [articles, raters]: `icc_interval` without its interval."""
-    return float(_icc(_icc_parts(as_columns(scores)).sum(axis=0, keepdims=True))[0])
-
-
-def icc_interval(scores: ArrayLike, *, seed: int = 0, draws: int = DRAWS, level: float = LEVEL) -> Interval:
-    """ICC(A,1): two-way random effects, absolute agreement, a single rater. `scores`: [articles, raters].
-
-    McGraw & Wong (1996), "Forming inferences about some intraclass correlation coefficients", table 4; it is the
-    ICC(2,1) of Shrout & Fleiss (1979). 1 is perfect agreement, 0 none beyond chance; a constant shift between raters
-    lowers it. Only articles that all raters scored count; NaN where the scores don't vary at all.
-    """
-    return icc_intervals([scores], seed=seed, draws=draws, level=level)[0]
-
-
-def icc_intervals(tables: Sequence[ArrayLike], *, seed: int = 0, draws: int = DRAWS, level: float = LEVEL) -> list[Interval]:
-    """`icc_interval` of several tables of the same articles, which are resampled once for all of them."""
-    parts = [_icc_parts(as_columns(table)) for table in tables]
-    widths = np.cumsum([part.shape[1] for part in parts])[:-1]
-    drawn = np.split(resampled_sums(np.hstack(parts), seed=seed, draws=draws), widths, axis=1)
-    values = [float(_icc(part.sum(axis=0, keepdims=True))[0]) for part in parts]
-    sizes = [int(part[:, 0].sum()) for part in parts]
-    return [interval(value, _icc(sums), n, level) for value, sums, n in zip(values, drawn, sizes, strict=True)]
-
-
-def _icc_parts(scores: Floats) -> Floats:
-    """[articles, 3 + raters] whose column sums hold all that the mean squares need; zeros where a score is missing."""
-    whole = np.isfinite(scores).all(axis=1, keepdims=True)
-    x = np.where(whole, scores, 0.0)
-    return np.hstack([whole, (x**2).sum(axis=1, keepdims=True), x.sum(axis=1, keepdims=True) ** 2, x])
-
-
-def _icc(sums: Floats) -> Floats:
-    """(MSR − MSE) / (MSR + (k − 1) MSE + k (MSC − MSE) / n) for each row of sums; NaN where nothing varies."""
-    n, squares, row_squares, columns = sums[:, 0], sums[:, 1], sums[:, 2], sums[:, 3:]
-    k = columns.shape[1]
-    enough = n >= 2
-    n = np.where(enough, n, 2.0)
-    centre = columns.sum(axis=1) ** 2 / (n * k)
-    rows, raters = row_squares / k - centre, (columns**2).sum(axis=1) / n - centre
-    error = squares - centre - rows - raters
-    msr, msc, mse = rows / (n - 1), raters / (k - 1), error / ((n - 1) * (k - 1))
-    below = msr + (k - 1) * mse + k / n * (msc - mse)
-    varies = enough & (np.abs(below) > _NOTHING * np.maximum(squares, 1.0))
-    found: Floats = np.divide(msr - mse, below, out=np.full(len(sums), np.nan), where=varies)
-    return found
-
-
-def krippendorff_alpha(scores: ArrayLike) -> float:
-    """Krippendorff's alpha for interval data. `scores`: [articles, raters], NaN where a rater gave none.
-
-    1 − observed / expected squared difference (Krippendorff 2011, "Computing Krippendorff's alpha-reliability"); it
-    takes every article with at least two scores. NaN where the scores don't vary at all.
-    """
-    x = as_columns(scores)
-    given = (~np.isnan(x)).sum(axis=1)
-    x, given = x[given >= 2], given[given >= 2]
-    if not len(x):
-        return float("nan")
-    n = float(given.sum())
-    total, squares = np.nansum(x, axis=1), np.nansum(x**2, axis=1)
-    observed = float(np.sum((given * squares - total**2) / (given - 1))) / n
-    expected = (n * float(squares.sum()) - float(total.sum()) ** 2) / (n * (n - 1))
-    return 1.0 - observed / expected if expected > _NOTHING else float("nan")
 
 
 def mean_of_columns(values: ArrayLike) -> float:

@@ -10,20 +10,12 @@ from itertools import combinations
 
 import numpy as np
 
-from distillery_site.common.statistics import (
-    DRAWS,
-    Floats,
-    Interval,
-    bootstrap_each,
-    bootstrap_mean,
-    icc_intervals,
-    krippendorff_alpha,
-    spearman,
-)
+from distillery_site.common.raters import WITHIN, Agreement
+from distillery_site.common.raters import agreement as agreement_of
+from distillery_site.common.statistics import DRAWS, Floats, Interval, bootstrap_each, bootstrap_mean, spearman
 from labeling.comparing.readings import Scores, Source, source
 from labeling.models import FilterVersion, Oracle
 
-WITHIN = 1.0  # points that two readings may lie apart and still count as the same
 FELT = 0.1  # a shift below this is not worth a sentence, however sure it is
 SHIFTS_TOLD = 3
 NAN = float("nan")
@@ -38,7 +30,7 @@ class Again:
     mae: Interval
     within: Interval
     icc: Interval
-    alpha: float
+    alpha: Interval
     bias: tuple[Interval, ...]
 
 
@@ -51,6 +43,7 @@ class Repeat:
     dimensions: tuple[Again, ...]
     mae: Interval
     within: Interval
+    figures: tuple[Agreement, ...]
 
     @property
     def articles(self) -> int:
@@ -88,6 +81,7 @@ class Between:
     bias: Interval
     mae: Interval
     within: Interval
+    figures: tuple[Agreement, ...]
 
     @property
     def articles(self) -> int:
@@ -134,22 +128,21 @@ def repeat_of(found: Source) -> Repeat | None:
     apart, within = (_mean_of_pairs(values) for values in (_apart(scores), _within(_apart(scores))))
     shifts = [scores[:, later] - scores[:, 0] for later in range(1, len(numbers))]
     maes, withins, *biases = _each(apart, within, *shifts, draws=draws)
-    tables = [scores[:, :, place] for place in range(scores.shape[2])]
-    iccs = icc_intervals(tables, draws=draws)
+    figures = tuple(agreement_of([scores[:, :, place] for place in range(scores.shape[2])], draws=draws))
     dimensions = tuple(
         Again(
             key=dimension["key"],
             name=dimension["name"],
             mae=maes[place],
             within=withins[place],
-            icc=iccs[place],
-            alpha=krippendorff_alpha(tables[place]),
+            icc=figures[place].icc,
+            alpha=figures[place].alpha,
             bias=tuple(bias[place] for bias in biases),
         )
         for place, dimension in enumerate(found.version.dimensions)
     )
     mae, share = (bootstrap_mean(values, draws=draws) for values in (apart, within))
-    return Repeat(found, numbers, dimensions, mae, share) if mae.n else None
+    return Repeat(found, numbers, dimensions, mae, share, figures) if mae.n else None
 
 
 def _draws(articles: int) -> int:
@@ -217,7 +210,8 @@ def between_of(first: Source, second: Source) -> Between | None:
     bias, draws = b - a, _draws(len(shared))
     apart, within = np.abs(bias), _within(np.abs(bias))
     biases, maes, withins = _each(bias, apart, within, draws=draws)
-    iccs = icc_intervals([np.stack([a[:, place], b[:, place]], axis=1) for place in range(a.shape[1])], draws=draws)
+    tables = [np.stack([a[:, place], b[:, place]], axis=1) for place in range(a.shape[1])]
+    figures = tuple(agreement_of(tables, draws=draws))
     dimensions = tuple(
         Against(
             key=dimension["key"],
@@ -225,10 +219,10 @@ def between_of(first: Source, second: Source) -> Between | None:
             bias=biases[place],
             mae=maes[place],
             spearman=spearman(a[:, place], b[:, place]),
-            icc=iccs[place],
+            icc=figures[place].icc,
             within=withins[place],
         )
         for place, dimension in enumerate(first.version.dimensions)
     )
-    means = [bootstrap_mean(values, draws=draws) for values in (bias, apart, within)]
-    return Between(first, second, dimensions, *means) if means[1].n else None
+    shift, mae, share = (bootstrap_mean(values, draws=draws) for values in (bias, apart, within))
+    return Between(first, second, dimensions, shift, mae, share, figures) if mae.n else None

@@ -65,7 +65,7 @@ def repeat_value(found: Repeat) -> dict[str, Any]:
 
 def again_value(one: Again) -> dict[str, Any]:
     figures = {"mae": figure(one.mae), "within": figure(one.within), "icc": figure(one.icc)}
-    return {"key": one.key, **figures, "alpha": finite(one.alpha), "bias": [figure(shift) for shift in one.bias]}
+    return {"key": one.key, **figures, "alpha": figure(one.alpha), "bias": [figure(shift) for shift in one.bias]}
 
 
 def between_value(found: Between) -> dict[str, Any]:

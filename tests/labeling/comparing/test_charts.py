@@ -14,7 +14,7 @@ NAN = float("nan")
 number = st.one_of(st.just(NAN), st.floats(-10, 10))
 intervals = st.builds(Interval, value=number, low=number, high=number, n=st.integers(0, 9))
 agains = st.builds(
-    Again, key=st.just("k"), name=st.just("K"), mae=intervals, within=intervals, icc=intervals, alpha=number, bias=st.just(())
+    Again, key=st.just("k"), name=st.just("K"), mae=intervals, within=intervals, icc=intervals, alpha=intervals, bias=st.just(())
 )
 againsts = st.builds(
     Against, key=st.just("k"), name=st.just("K"), bias=intervals, mae=intervals, spearman=number, icc=intervals, within=intervals
