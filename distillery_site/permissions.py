@@ -109,6 +109,7 @@ TABLE: dict[str, Rule] = {
     "learning_curve_cancel": do(LEAD),
     "learning_curve_resume": do(LEAD),
     "labeling_run_datasets": see(),
+    "label_changes": see() | do(LEAD),
     "dataset_benchmarks": see(),
     "bases": see(),
     "base_fetch": do(LEAD),

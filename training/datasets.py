@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import Count
 
 from distillery_site.common.errors import BadInput, Permanent
+from distillery_site.common.models import record
 from distillery_site.common.text import canonical_hash, text_hash
 from labeling.models import FilterVersion, Oracle
 from training.freezing import people as voices
@@ -203,6 +204,8 @@ def _store(
     DatasetItem.objects.bulk_create(items, batch_size=1000)
     draft.leakage = leakage(draft)
     draft.save(update_fields=["leakage"])
+    if draft.created_by is not None:
+        record(draft.created_by, "data set frozen", draft, after={"name": draft.name, "fingerprint": draft.fingerprint})
     return draft
 
 

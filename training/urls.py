@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from training import enriching, views
+from training import changing, enriching, views
 from training.bases import views as base_views
 from training.curves import views as curve_views
 
@@ -12,6 +12,7 @@ urlpatterns = [
     path("data-sets/new", views.dataset_new, name="dataset_new"),
     path("data-sets/<slug:name>/", views.dataset, name="dataset"),
     path("data-sets/<slug:name>/curve", curve_views.dataset_curve, name="dataset_curve"),
+    path("filters/<slug:slug>/changes", changing.label_changes, name="label_changes"),
     path("labels/<int:pk>/data-sets", views.labeling_run_datasets, name="labeling_run_datasets"),
     path("bases/", base_views.bases, name="bases"),
     path("bases/<str:name>/fetch", base_views.base_fetch, name="base_fetch"),

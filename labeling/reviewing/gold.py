@@ -87,7 +87,7 @@ def decided(version: FilterVersion) -> QuerySet[Decision]:
 def gold(version: FilterVersion) -> dict[int, Gold]:
     """article → gold; three statements."""
     limit, said = threshold(version), voices(version)
-    words = {decision.article_id: decision for decision in decided(version)}
+    words = {decision.article_id: decision for decision in decided(version).select_related("lead")}
     found = {pk: _decided(decision, said.get(pk, [])) for pk, decision in words.items()}
     found |= {pk: _agreed(people) for pk, people in said.items() if pk not in words and widest(gaps(people)) <= limit + SLACK}
     return found
