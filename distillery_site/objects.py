@@ -21,9 +21,23 @@ OWNED: dict[str, tuple[type[Model], tuple[str, ...]]] = {
     "models/<slug:name>/v<int:number>/": (ModelVersion, ("outputs__version__filter",)),
     "benchmarks/<int:pk>/": (Benchmark, ("model__outputs__version__filter",)),
     "api/v1/filters/<slug:slug>/": (Filter, ("pk",)),
+    "api/v1/queues/<slug:slug>/": (Filter, ("pk",)),
+    "api/v1/tasks/<int:pk>/": (ReviewTask, ("version__filter",)),
 }
-# What an address may name that is no filter's: everybody's articles, providers and bases; accounts, which are an admin's.
-FREE = ("articles/<int:pk>/", "oracles/<slug:provider>/", "bases/<str:name>/", "scoring/keys/<int:pk>/", "admin/")
+# What an address may name that is no filter's: everybody's articles, providers and bases; accounts and what is theirs.
+FREE = (
+    "articles/<int:pk>/",
+    "oracles/<slug:provider>/",
+    "bases/<str:name>/",
+    "scoring/keys/<int:pk>/",
+    "people/<int:pk>/",
+    "people/invitations/<int:pk>/",
+    "account/keys/<int:pk>/",
+    "join/<str:secret>/",
+    "password/<uidb64>/<token>/",
+    "audit/export.<str:form>",
+    "admin/",
+)
 
 
 def filters_at(route: str, kwargs: Mapping[str, Any]) -> set[int]:

@@ -18,7 +18,7 @@ _VAR = Path(f"/tmp/distillery-test-{os.getpid()}")
 os.environ.update(
     DISTILLERY_VAR=str(_VAR), DJANGO_SETTINGS_MODULE="distillery_site.settings", DISTILLERY_DEBUG="no", LOG_LEVEL="WARNING"
 )
-for _name in ("DATABASE_URL", "REDIS_URL", "ENGINE_URL", "ENGINE_TOKEN", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"):
+for _name in ("DATABASE_URL", "REDIS_URL", "ENGINE_URL", "ENGINE_TOKEN", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "EMAIL_HOST"):
     os.environ.pop(_name, None)
 _VAR.mkdir(mode=0o755, exist_ok=True)
 
