@@ -6,6 +6,8 @@ from django import forms
 from django.conf import settings
 
 from labeling.models import Article, Filter
+from labeling.reviewing.policies import MOST, Queue
+from scoring.queues import QUEUES
 from training import lookup
 from training.models import Dataset, Deployment, ModelVersion, Split
 
@@ -61,6 +63,19 @@ class BenchmarkForm(forms.Form):
 
     split = forms.ChoiceField(choices=[(Split.VAL, "validation"), (Split.TEST, "test")])
     dataset = forms.ModelChoiceField(Dataset.objects.all(), required=False, to_field_name="name")
+
+
+class FillForm(forms.Form):
+    """A policy, and how many articles it may add to the queue."""
+
+    queue = forms.ChoiceField(
+        choices=[(queue.name, queue.words) for queue in QUEUES.values()], label="What people should look at"
+    )
+    limit = forms.IntegerField(min_value=1, max_value=MOST, initial=20, label="How many articles")
+
+    @property
+    def chosen(self) -> Queue:
+        return QUEUES[self.cleaned_data["queue"]]
 
 
 class CompareForm(forms.Form):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from scoring.views import articles, benchmarks, comparing, keys, models, promoting, scores
+from scoring.views import articles, benchmarks, comparing, keys, models, promoting, queues, scores
 
 urlpatterns = [
     path("models/", models.models, name="models"),
@@ -12,6 +12,8 @@ urlpatterns = [
     path("filters/<slug:slug>/promotions", promoting.filter_promotions, name="filter_promotions"),
     path("filters/<slug:slug>/rollback", promoting.filter_rollback, name="filter_rollback"),
     path("models/<slug:name>/v<int:number>/benchmark", benchmarks.benchmark_new, name="benchmark_new"),
+    path("models/compare/review", comparing.compare_review, name="compare_review"),
+    path("filters/<slug:slug>/queue", queues.queue_fill, name="queue_fill"),
     path("benchmarks/<int:pk>/", benchmarks.benchmark, name="benchmark"),
     path("benchmarks/<int:pk>/live", benchmarks.benchmark_live, name="benchmark_live"),
     path("benchmarks/<int:pk>/cancel", benchmarks.benchmark_cancel, name="benchmark_cancel"),

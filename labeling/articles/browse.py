@@ -29,6 +29,12 @@ class Narrowing:
     def of(cls, query: QueryDict) -> Self:
         return cls(**{name: query.get(name, "").strip().replace("\x00", "")[:200] for name in cls.__dataclass_fields__})
 
+    def __str__(self) -> str:
+        """“search: water; labelled: no”"""
+        names = {name: "search" if name == "q" else name for name in self.__dataclass_fields__}
+        said = [f"{word}: {value}" for name, word in names.items() if (value := getattr(self, name))]
+        return "; ".join(said) or "all articles"
+
     @property
     def any(self) -> bool:
         return any(getattr(self, name) for name in self.__dataclass_fields__)

@@ -14,6 +14,7 @@ from labeling.comparing.disagreements import Disagreement, disagreements
 from labeling.models import Article, FilterVersion, Oracle, Review, ReviewRules, ReviewTask
 
 SENT_WEIGHT = 5.0  # points: what a person sends goes before most of what policies find
+MOST_SENT = 200  # from one list, at a time
 DRAWN = ReviewTask.Reason.RANDOM
 
 
@@ -96,10 +97,13 @@ def send_list(*, version: FilterVersion, picks: Sequence[Pick], actor: Any, what
 @transaction.atomic
 def send_article(*, version: FilterVersion, article: Article, actor: Any) -> ReviewTask:
     """One article, by a person who wants it looked at, also once more."""
-    detail = f"Sent by {actor.get_username()}."
-    task = open_review(version=version, article=article, reason=ReviewTask.Reason.SENT, detail=detail, priority=SENT_WEIGHT)
+    task = open_reviews(version=version, picks=[sent_by(actor, article.pk)]).tasks[0]
     record(actor, "article sent to review", task, after={"article": article.pk, "version": str(version)})
     return task
+
+
+def sent_by(person: Any, article: int) -> Pick:
+    return Pick(article, ReviewTask.Reason.SENT, f"Sent by {person.get_username()}.", SENT_WEIGHT)
 
 
 def reviewed(version: FilterVersion) -> set[int]:

@@ -1,17 +1,22 @@
 """The list of articles, one article, and files of new ones."""
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST
 
 from distillery_site.common.errors import BadInput
+from distillery_site.common.roles import REVIEWER
 from labeling import services
 from labeling.articles.browse import Narrowing, lines, page_of
 from labeling.articles.judged import judged, split_at_words
 from labeling.current import current_filter, current_version, latest_policy
 from labeling.figures import article_facets
 from labeling.forms import ImportForm
-from labeling.models import Article, FilterVersion, ReviewTask
+from labeling.models import Article, FilterVersion
+from labeling.reviewing.access import may_review, require
+from labeling.reviewing.tasks import MOST_SENT, sent_by
 
 
 def articles(request: HttpRequest) -> HttpResponse:
@@ -27,6 +32,8 @@ def articles(request: HttpRequest) -> HttpResponse:
             "lines": lines(page, version, policy),
             "narrowing": narrowing,
             "version": version,
+            "may_send": version is not None and may_review(request.user, version.filter),
+            "most_sent": MOST_SENT,
             "facets": article_facets(narrowing.searched(), policy),
             "names": [dimension["name"] for dimension in version.dimensions] if version else [],
         },
@@ -55,10 +62,30 @@ def article_send(request: HttpRequest, pk: int) -> HttpResponse:
     """Put an article into the review queue of one rubric."""
     found = get_object_or_404(Article, pk=pk)
     version = get_object_or_404(FilterVersion, pk=request.POST.get("version") or 0)
-    sent = f"Sent by {request.user.get_username()}."
-    services.open_review(version=version, article=found, reason=ReviewTask.Reason.SENT, detail=sent, priority=1.0)
+    require(request.user, version.filter, REVIEWER)
+    services.send_article(version=version, article=found, actor=request.user)
     messages.success(request, f"It waits in the review queue of {version.filter.name} now.")
     return redirect("article", pk)
+
+
+@require_POST
+def articles_send(request: HttpRequest) -> HttpResponse:
+    """The chosen articles of a list, or all that it was narrowed to, to the queue of the filter one works with."""
+    version = current_version(request)
+    if version is None:
+        raise Http404
+    require(request.user, version.filter, REVIEWER)
+    narrowing = Narrowing.of(request.GET)
+    found = narrowing.apply(version, latest_policy(version))
+    if "all" not in request.POST:
+        found = found.filter(pk__in=[int(key) for key in request.POST.getlist("article") if key.isascii() and key.isdigit()])
+    picks = [sent_by(request.user, key) for key in found.values_list("pk", flat=True)[:MOST_SENT]]
+    if not picks:
+        messages.error(request, "Nothing was sent: tick the articles that people should look at.")
+        return redirect(f"{reverse('articles')}?{request.GET.urlencode()}")
+    sent = services.send_list(version=version, picks=picks, actor=request.user, what=str(narrowing))
+    messages.success(request, sent.sentence)
+    return redirect("reviews")
 
 
 def article_import(request: HttpRequest) -> HttpResponse:

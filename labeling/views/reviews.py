@@ -1,22 +1,66 @@
-"""The review queue, and one article to score: the oracle's label shows only after one's own is in."""
+"""The review queue: what waits, the way in, and how a filter's articles are reviewed."""
 
+from typing import Any
+
+from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST
 
-from labeling.current import current_version
-from labeling.models import Review, ReviewTask
+from distillery_site.common.roles import LEAD, REVIEWER, VIEWER, covers
+from labeling.current import current_filter
+from labeling.models import Filter, Review, ReviewRules
+from labeling.reviewing import access
+from labeling.reviewing.rules import RulesForm, set_rules
+from labeling.reviewing.standing import listed, reasons, skipped, standing
+from labeling.reviewing.turns import next_turn
 
 PAGE = 50
 
 
 def reviews(request: HttpRequest) -> HttpResponse:
-    version = current_version(request)
-    tasks = ReviewTask.objects.filter(version=version)
-    queue = tasks.filter(done_at=None).select_related("article").order_by("-priority", "pk")
-    page = Paginator(queue, PAGE).get_page(request.GET.get("page"))
-    done = Review.objects.filter(task__version=version)
-    by_person = done.values_list("reviewer__username").annotate(n=Count("pk")).order_by("-n")
-    recent = done.select_related("task__article", "reviewer").order_by("-pk")[:10]
-    return render(request, "labeling/reviews.html", {"page": page, "version": version, "by_person": by_person, "recent": recent})
+    """Why an article waits is told to those who may see the oracle's scores anyway: it says something of them."""
+    filter_ = current_filter(request)
+    if filter_ is None:
+        return render(request, "labeling/reviews.html", {"filter": None})
+    told = covers(request.user, VIEWER)
+    reason = request.GET.get("reason", "") if told else ""
+    may_review = access.may_review(request.user, filter_)
+    shown = {
+        "filter": filter_,
+        "may_review": may_review,
+        "told": told,
+        "reason": reason,
+        "standing": standing(filter_, request.user, reviews=may_review),
+        "page": Paginator(listed(filter_, reason), PAGE).get_page(request.GET.get("page")),
+    }
+    return render(request, "labeling/reviews.html", {**shown, **(_told(filter_) if told else {})})
+
+
+def _told(filter_: Filter) -> dict[str, Any]:
+    recent = Review.objects.filter(task__version__filter=filter_).select_related("task__article", "reviewer").order_by("-pk")
+    return {"reasons": reasons(filter_), "skipped": skipped(filter_)[:10], "recent": recent[:10]}
+
+
+@require_POST
+def review_start(request: HttpRequest, slug: str) -> HttpResponse:
+    """To the article that one has begun, or the next one, of this filter."""
+    filter_ = get_object_or_404(Filter, slug=slug)
+    access.require(request.user, filter_, REVIEWER)
+    turn = next_turn(reviewer=request.user, filters=[filter_])
+    if turn is None:
+        messages.info(request, f"Nothing of {filter_.name} waits for you now: what is open is at other people's desks.")
+        return redirect("reviews")
+    return redirect("review", turn.task_id)
+
+
+def review_rules(request: HttpRequest, slug: str) -> HttpResponse:
+    filter_ = get_object_or_404(Filter, slug=slug)
+    access.require(request.user, filter_, LEAD)
+    form = RulesForm(request.POST) if request.method == "POST" else RulesForm.of(ReviewRules.of(filter_))
+    if form.is_bound and form.is_valid():
+        set_rules(filter_=filter_, actor=request.user, **form.values)
+        messages.success(request, f"Articles of {filter_.name} are reviewed by these rules now.")
+        return redirect("filter", slug)
+    return render(request, "labeling/review_rules.html", {"filter": filter_, "form": form}, status=400 if form.errors else 200)
