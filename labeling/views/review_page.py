@@ -42,7 +42,7 @@ def review_finish(request: HttpRequest, pk: int) -> HttpResponse:
         own = finish_review(review=own, scores=sheet.scores, comment=sheet.cleaned_data["comment"])
     except BadInput as error:
         return _show(request, _filled(task, request, sheet, error, own=own), UNUSABLE)
-    return _show(request, Desk(task, request.user, own=own)) if _wants_part(request) else _go_on(request, task)
+    return HttpResponse(status=204) if _wants_part(request) else _go_on(request, task)
 
 
 @require_POST
