@@ -132,8 +132,10 @@ def _unseen(own: QuerySet[Filter]) -> Iterator[Concern]:
 
 
 def _reviews(own: QuerySet[Filter]) -> Iterator[Concern]:
-    open_tasks = ReviewTask.objects.open().filter(version__filter__in=own)
-    waiting = open_tasks.values_list("version__filter__name").annotate(n=Count("pk")).order_by("-n")
-    for name, number in waiting:
+    """Overdue ones first: somebody counts on them."""
+    tasks = ReviewTask.objects.open().filter(version__filter__in=own).values_list("version__filter__name")
+    late = Count("pk", filter=Q(due_at__lt=timezone.now()))
+    for name, number, overdue in tasks.annotate(n=Count("pk"), late=late).order_by("-late", "-n"):
         who = "1 article waits" if number == 1 else f"{number:,} articles wait"
-        yield Concern(f"{who} for a person's scores by {name}.", reverse("reviews"))
+        due = f"; {overdue:,} should have been scored by now" if overdue else ""
+        yield Concern(f"{who} for a person's scores by {name}{due}.", reverse("reviews"), grave=bool(overdue))

@@ -20,10 +20,11 @@ from distillery_site.demo_report import curl_line
 from labeling import services as labeling
 from labeling.demo import articles as news
 from labeling.demo import oracle as recorded
-from labeling.models import Article, FilterVersion, LabelingRun, Oracle, Policy
+from labeling.models import Article, FilterVersion, LabelingRun, Oracle, Policy, ReviewTask
 from labeling.rubrics.packages import load_package
 from labeling.tasks import send
 from scoring import services as scoring
+from scoring.queues import QUEUES
 from scoring.tasks import benchmark
 from training import datasets
 from training import services as training
@@ -33,6 +34,12 @@ from training.tasks import train
 PACKAGES = Path(recorded.__file__).parent
 LABELLED = ("investment_risk", "uplifting")
 RUBRIC_ONLY = ("sustainability_tech_innovation",)
+ASKED = (  # policies of the review queue, the reasons that their tasks have, and how many articles
+    ("test", ReviewTask.Reason.RANDOM, 20),
+    ("readings", ReviewTask.Reason.READINGS, 10),
+    ("worst", ReviewTask.Reason.WORST, 10),
+    ("suspect", ReviewTask.Reason.SUSPECT, 10),
+)
 POLL_SECONDS = 0.5
 
 
@@ -166,12 +173,13 @@ class Demo:
             self.say(f"{best} now answers for {version.filter.name}.")
 
     def ask_people(self, dataset: Dataset) -> None:
-        """Fill the review queue with real disagreements: the oracle with itself, the student with the oracle."""
+        """Fill the review queue: a sample that statistics can trust, and real disagreements, of the oracle with itself and with
+        the student that serves."""
         with self.stage("review queue"):
             for version in dataset.versions:
-                labeling.review_disagreements(version=version, oracle=recorded.oracle(), limit=10)
-                champion = version.filter.deployments.get(alias="champion").model
-                scoring.push_worst(benchmark=champion.benchmarks.get(split=Split.TEST), limit=10)
+                for name, reason, limit in ASKED:
+                    if not version.review_tasks.filter(reason=reason).exists():
+                        labeling.fill_queue(version=version, queue=QUEUES[name], limit=limit)
 
     def wait_for(self, runs: list[Any]) -> None:
         """Show the runs until each has ended; one that did not succeed ends the demo with its own sentence."""

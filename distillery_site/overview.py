@@ -162,9 +162,11 @@ def _labelled(version: FilterVersion | None) -> Station:
 
 def _reviewed(version: FilterVersion | None) -> Station:
     """Never the next step before a student serves: the loop turns without people, only worse."""
-    done = Review.objects.filter(task__version=version).count()
-    waiting = ReviewTask.objects.filter(version=version, done_at=None).count()
-    return _station("Reviewed", done, f"{waiting:,} waiting" if waiting else "none waiting", reverse("reviews"))
+    done = Review.objects.filter(task__version__filter__versions=version).count()
+    tasks = ReviewTask.objects.filter(version__filter__versions=version)
+    waiting, overdue = tasks.open().count(), tasks.overdue().count()
+    what = f"{waiting:,} waiting" if waiting else "none waiting"
+    return _station("Reviewed", done, f"{what}, {overdue:,} overdue" if overdue else what, reverse("reviews"))
 
 
 def _dataset(version: FilterVersion | None) -> Station:

@@ -12,7 +12,7 @@ from labeling import services
 from labeling.comparing.readings import prompt_name
 from labeling.current import choose_filter, latest_policy
 from labeling.figures import Distribution, label_totals, prefilter_counts, score_distributions
-from labeling.models import Filter, FilterVersion, Oracle, OracleLabel
+from labeling.models import Filter, FilterVersion, Oracle, OracleLabel, ReviewRules
 from labeling.watching import spending
 
 
@@ -55,6 +55,7 @@ def filter_(request: HttpRequest, slug: str) -> HttpResponse:
             "older": found.versions.annotate(labels_count=Count("labels")).order_by("-number")[1:],
             "spending": spending.of_filter(found),
             "month": spending.this_month(),
+            "rules": ReviewRules.of(found),
         },
     )
 

@@ -60,6 +60,15 @@ def test_a_run_that_no_worker_takes_is_told_after_a_while(version: FilterVersion
     assert f"Labelling run {run.pk} waits and no worker takes it; python manage.py up starts them." in sentences()
 
 
+def test_reviews_that_are_overdue_are_grave(version: FilterVersion):
+    first, second = world.articles(2)
+    version.review_tasks.create(article=first, reason="random")
+    assert [one.grave for one in concerns() if "waits for a person" in one.sentence] == [False]
+    version.review_tasks.create(article=second, reason="random", due_at=timezone.now() - timedelta(days=1))
+    (found,) = (one for one in concerns() if "wait for a person" in one.sentence)
+    assert found.grave and found.sentence.endswith("by Tiny; 1 should have been scored by now.")
+
+
 def test_a_run_that_waits_its_time_is_nobodys_fault(version: FilterVersion):
     run = paid.run(version)
     waits_since(run, minutes=5)
