@@ -59,6 +59,7 @@ TERMS: dict[str, tuple[str, str]] = {
         "How much of what differs between scores is the articles' doing and not the judges'; 1 is perfect agreement, "
         "and 0.75 or more is commonly called good.",
     ),
+    "icc_k": ("Correlation of the mean", "The same for the mean of all judges of an article, which is steadier than one judge."),
     "alpha": ("Krippendorff's alpha", "Agreement beyond chance: 1 is perfect, 0 is what scores dealt out at random would show."),
     "shift": ("Shift", "How much higher (+) or lower (−) one judge scores than another on average; lower is stricter."),
     "apart": ("Apart", "How many points two judges' scores of the same article differ by, on average, whichever is higher."),
@@ -95,6 +96,7 @@ TERMS: dict[str, tuple[str, str]] = {
     "constant": ("Best constant", "The error of always answering the median: what is reached by knowing nothing of the article."),
     "skill": ("Skill", "The share of the best constant's error that a student takes away: 0 % knows nothing, 100 % never errs."),
     "interval": ("95 % interval", "Where the figure would lie in 95 of 100 samples of articles drawn like these (bootstrap)."),
+    "spread": ("Spread", "How far several students' scores of one article lie apart: the standard deviation, in points."),
     "conformal": (
         "Conformal interval",
         "Where the oracle's score lies nine times in ten, by the student's errors on validation articles it was not fitted on.",
@@ -120,6 +122,14 @@ TERMS: dict[str, tuple[str, str]] = {
         "Who sees another's score first lands nearer to it; how much nearer is measured on articles drawn at random.",
     ),
     "blind": ("Blind", "Scored before the oracle's scores could be seen."),
+    "pace": ("Pace", "The median time that a review takes, from opening the article to its scores."),
+    "milder": ("Against people", "How much higher a person scores than the other people do on the same articles."),
+    "drift": ("Drift", "How a reviewer's difference to the oracle, which never tires, changes over a hundred reviews."),
+    "true_quality": (
+        "True quality",
+        "How far a student lies from people: its distance to the oracle on all articles, put right by a random part of them "
+        "that people scored.",
+    ),
     "clipped": ("Clipped", "Predictions outside 0–10 that were pulled back to the scale's end."),
     "few": ("Too few to judge", "Fewer than ten test articles score 5 or more on this dimension, so its error says little."),
     "manifest": ("Manifest", "The file written last that lists a model's files with their hashes; without it nothing is loaded."),

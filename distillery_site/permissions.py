@@ -108,6 +108,8 @@ TABLE: dict[str, Rule] = {
     "oracle_probe": do(OPERATOR),
     "reviews": see(MEMBER),
     "review": form(REVIEWER),
+    "reviewers": see(REVIEWER),
+    "reviewer": see(REVIEWER),
     "review_start": do(REVIEWER),
     "review_rules": form(LEAD),
     "queue_fill": form(LEAD),

@@ -13,6 +13,7 @@ from labeling.views import (
     oracles,
     plans,
     review_page,
+    reviewers,
     reviews,
     runs,
 )
@@ -31,6 +32,8 @@ urlpatterns = [
     path("filters/<slug:slug>/decide/<int:pk>/", decisions.decide, name="decide"),
     path("filters/<slug:slug>/guidelines/", guidelines.guidelines_page, name="guidelines"),
     path("filters/<slug:slug>/guidelines/<int:pk>/", guidelines.guideline, name="guideline"),
+    path("filters/<slug:slug>/reviewers/", reviewers.reviewers, name="reviewers"),
+    path("filters/<slug:slug>/reviewers/<int:pk>/", reviewers.reviewer, name="reviewer"),
     path("articles/", articles.articles, name="articles"),
     path("articles/send", articles.articles_send, name="articles_send"),
     path("articles/import", articles.article_import, name="article_import"),

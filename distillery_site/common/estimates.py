@@ -30,6 +30,15 @@ def known(values: ArrayLike) -> Floats:
     return flat[~np.isnan(flat)]
 
 
+def means_of_known(values: Floats, axis: int) -> Floats:
+    """Means along an axis of what is known there, NaN where nothing is."""
+    told = ~np.isnan(values)
+    size = told.sum(axis=axis)
+    total = np.where(told, values, 0.0).sum(axis=axis)
+    found: Floats = np.divide(total, size, out=np.full(total.shape, NAN), where=size > 0)
+    return found
+
+
 def t_quantile(freedom: float, level: float = LEVEL) -> float:
     """How many standard errors an interval of this level reaches to each side: Student's t with `freedom` degrees.
 

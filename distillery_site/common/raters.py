@@ -18,7 +18,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from distillery_site.common.estimates import mean_interval, share_interval, t_quantile
+from distillery_site.common.estimates import mean_interval, means_of_known, share_interval, t_quantile
 from distillery_site.common.statistics import DRAWS, LEVEL, Floats, Interval, as_columns, interval, resampled_sums
 
 WITHIN = 1.0  # points that two scores may lie apart and still count as the same
@@ -51,8 +51,8 @@ def agreement(tables: Sequence[ArrayLike], *, seed: int = 0, draws: int = DRAWS,
     found = []
     for table, alpha, icc_ in zip(columns, alphas, iccs, strict=True):
         distances, raters = apart(table), raters_of(table)
-        shares = _mean_of_pairs(np.where(np.isnan(distances), NAN, distances <= WITHIN))
-        means = mean_interval(_mean_of_pairs(distances), level), share_interval(shares, level)
+        shares = means_of_known(np.where(np.isnan(distances), NAN, distances <= WITHIN), axis=1)
+        means = mean_interval(means_of_known(distances, axis=1), level), share_interval(shares, level)
         found.append(Agreement(alpha, icc_, stepped_up(icc_, raters), raters, *means))
     return found
 
@@ -108,13 +108,6 @@ def apart(scores: Floats) -> Floats:
     """[articles, pairs of raters] of absolute differences."""
     pairs = [np.abs(scores[:, one] - scores[:, other]) for one, other in combinations(range(scores.shape[1]), 2)]
     return np.stack(pairs, axis=1) if pairs else np.full((len(scores), 1), NAN)
-
-
-def _mean_of_pairs(values: Floats) -> Floats:
-    """The mean of what is known of each article; an article weighs once, however many scored it."""
-    told = ~np.isnan(values)
-    size = told.sum(axis=1)
-    return np.divide(np.where(told, values, 0.0).sum(axis=1), size, out=np.full(len(values), NAN), where=size > 0)
 
 
 def _parts(scores: Floats) -> Floats:

@@ -22,6 +22,21 @@ NAN = float("nan")
 
 
 @dataclass(frozen=True)
+class Row:
+    """A line of a table of agreement; `shift` is the other judge minus the first, where there are two."""
+
+    name: str
+    figures: Agreement
+    shift: Interval | None = None
+
+
+def named(version: FilterVersion, figures: Sequence[Agreement], shifts: Sequence[Interval] = ()) -> list[Row]:
+    """One row a dimension."""
+    names = [dimension["name"] for dimension in version.dimensions]
+    return [Row(name, figures[place], shifts[place] if shifts else None) for place, name in enumerate(names)]
+
+
+@dataclass(frozen=True)
 class Again:
     """One dimension read k times. `bias`: the mean of reading 2, 3, … minus reading 1."""
 
@@ -48,6 +63,10 @@ class Repeat:
     @property
     def articles(self) -> int:
         return self.mae.n
+
+    @property
+    def rows(self) -> list[Row]:
+        return named(self.source.version, self.figures)
 
     @property
     def sentence(self) -> str:
@@ -86,6 +105,10 @@ class Between:
     @property
     def articles(self) -> int:
         return self.mae.n
+
+    @property
+    def rows(self) -> list[Row]:
+        return named(self.source.version, self.figures)
 
     @property
     def shifts(self) -> list[Against]:

@@ -34,3 +34,15 @@ def bounds(one: Interval, sign: str = "") -> str:
     if sign:
         return f"{one.low:+.2f} to {one.high:+.2f}".replace("-", "−")
     return f"{one.low:.2f}–{one.high:.2f}".replace("-", "−")
+
+
+@register.filter
+def seconds(one: Interval) -> str:
+    """“74 s”, or a dash."""
+    return "–" if finite(one.value) is None else f"{one.value:.0f}\u202fs"
+
+
+@register.filter
+def seconds_span(one: Interval) -> str:
+    """“62–81 s”; nothing where it isn't known."""
+    return "" if finite(one.low) is None or finite(one.high) is None else f"{one.low:.0f}–{one.high:.0f}\u202fs"

@@ -10,6 +10,7 @@ from labeling.comparing.readings import Source, sources
 from labeling.comparing.trust import SUBSET, trust_in
 from labeling.current import choose_filter
 from labeling.models import Filter, FilterVersion
+from labeling.reviewing.agreeing import together
 
 SENT = 10
 
@@ -20,8 +21,9 @@ def agreement(request: HttpRequest, slug: str) -> HttpResponse:
     version = _version(filter_, request.GET.get("version", ""))
     trust = trust_in(version, request.GET.get("oracle", ""), request.GET.get("prompt")) if version else None
     choices = [(one, one is trust.source) for one in trust.there] if trust else []
-    context = {"filter": filter_, "version": version, "trust": trust, "choices": choices, "subset": SUBSET}
-    return render(request, "labeling/agreement.html", context)
+    people = together(version, trust.source if trust else None, request.GET.get("people", "")) if version else None
+    shown = {"filter": filter_, "version": version, "trust": trust, "choices": choices, "subset": SUBSET, "people": people}
+    return render(request, "labeling/agreement.html", shown)
 
 
 def _version(filter_: Filter, number: str) -> FilterVersion | None:
