@@ -81,8 +81,7 @@ def import_package(*, package: FilterPackage, actor: Any = None) -> FilterVersio
     """The version of this rubric: the stored one where it is known, else a new one. A changed policy gets a new number."""
     Filter.objects.get_or_create(slug=package.slug)
     found = Filter.objects.select_for_update().get(slug=package.slug)
-    found.name, found.question = package.name, package.question
-    found.save(update_fields=["name", "question"])
+    _name(found, package, actor)
     version = found.versions.filter(rubric_hash=package.rubric_hash).first()
     if version is None:
         number = 1 + (found.versions.aggregate(top=Max("number"))["top"] or 0)
@@ -90,6 +89,16 @@ def import_package(*, package: FilterPackage, actor: Any = None) -> FilterVersio
         record(actor, "rubric imported", version, after={"rubric_hash": version.rubric_hash})
     _keep_policy(version, package.policy, actor)
     return version
+
+
+def _name(row: Filter, package: FilterPackage, actor: Any) -> None:
+    """A row without a name was only just made."""
+    new, before = not row.name, {"name": row.name, "question": row.question}
+    after = {"name": package.name, "question": package.question}
+    row.name, row.question = package.name, package.question
+    row.save(update_fields=["name", "question"])
+    if new or before != after:
+        record(actor, "filter made" if new else "filter renamed", row, before=None if new else before, after=after)
 
 
 def _keep_policy(version: FilterVersion, policy: dict[str, Any], actor: Any) -> Policy:
@@ -103,7 +112,7 @@ def _keep_policy(version: FilterVersion, policy: dict[str, Any], actor: Any) -> 
 
 
 @transaction.atomic
-def run_prefilter(*, policy: Policy, on_progress: Callable[[int], Any] | None = None) -> dict[str, Any]:
+def run_prefilter(*, policy: Policy, actor: Any = None, on_progress: Callable[[int], Any] | None = None) -> dict[str, Any]:
     """Judge every article under this policy, in the order of import; {"passed": n, "dropped": {reason: n}}."""
     rules, seen, dropped, passed = Rules.from_policy(policy.prefilter), set[str](), Counter[str](), 0
     rows = Article.objects.order_by("pk").only("pk", "title", "text", "words", "language")
@@ -117,7 +126,9 @@ def run_prefilter(*, policy: Policy, on_progress: Callable[[int], Any] | None = 
         dropped.update(verdict.reason for _, verdict in batch if not verdict.passed)
         if on_progress is not None:
             on_progress(passed + dropped.total())
-    return {"passed": passed, "dropped": dict(dropped.most_common())}
+    told = {"passed": passed, "dropped": dict(dropped.most_common())}
+    record(actor, "prefilter run", policy, after=told)
+    return told
 
 
 def _store_verdicts(policy: Policy, judged: list[tuple[Article, Verdict]]) -> None:

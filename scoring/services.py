@@ -116,8 +116,10 @@ def start_benchmark(
 def cancel_benchmark(*, run: Benchmark, actor: Any = None) -> None:
     """What it has predicted stays."""
     if not run.is_final:
-        record(actor, "benchmark cancelled", run, before={"state": run.state})
+        before = run.state
         run.request_cancel()
+        after = {"state": run.state, "cancel_requested": run.cancel_requested}
+        record(actor, "benchmark cancelled", run, before={"state": before}, after=after)
 
 
 @transaction.atomic
@@ -125,7 +127,7 @@ def resume_benchmark(*, run: Benchmark, actor: Any = None) -> bool:
     """Whether a paused, failed or cancelled benchmark is queued again; then the door sends its task."""
     before, resumed = run.state, run.resume()
     if resumed:
-        record(actor, "benchmark resumed", run, before={"state": before})
+        record(actor, "benchmark resumed", run, before={"state": before}, after={"state": run.state})
     return resumed
 
 

@@ -103,8 +103,10 @@ def _wanted(dataset: Dataset, kind: str, name: str | None, preset: str, config: 
 def cancel_training(*, run: TrainingRun, actor: Any = None) -> None:
     """What it has learnt stays: it can be resumed from its last checkpoint."""
     if not run.is_final:
-        record(actor, "training cancelled", run, before={"state": run.state})
+        before = run.state
         run.request_cancel()
+        after = {"state": run.state, "cancel_requested": run.cancel_requested}
+        record(actor, "training cancelled", run, before={"state": before}, after=after)
 
 
 @transaction.atomic
@@ -112,7 +114,7 @@ def resume_training(*, run: TrainingRun, actor: Any = None) -> bool:
     """Whether a paused, failed or cancelled run is queued again; then the door sends it (training.tasks.send)."""
     before, resumed = run.state, run.resume()
     if resumed:
-        record(actor, "training resumed", run, before={"state": before})
+        record(actor, "training resumed", run, before={"state": before}, after={"state": run.state})
     return resumed
 
 

@@ -6,6 +6,7 @@ from django import forms
 from django.contrib.auth import get_user_model
 from django.contrib.auth.forms import UsernameField
 from django.contrib.auth.password_validation import validate_password
+from django.contrib.auth.validators import UnicodeUsernameValidator
 
 from distillery_site.common.roles import ADMIN, LEAD, OPERATOR, REVIEWER, ROLES, VIEWER, read_roles
 from distillery_site.people.granting import grantable
@@ -64,7 +65,7 @@ class AccessForm(forms.Form):
 class JoinForm(forms.Form):
     username = UsernameField(
         max_length=150,
-        validators=get_user_model().username_validator and [get_user_model().username_validator],
+        validators=[UnicodeUsernameValidator()],
         label="Name",
         help_text="Letters, digits and @ . + - _",
     )

@@ -51,8 +51,8 @@ class PasswordSet(views.PasswordResetConfirmView):
     def form_valid(self, form: Any) -> HttpResponse:
         with transaction.atomic():
             answer = super().form_valid(form)
-            record(self.user, "password set by link", self.user)
-        reset(username=self.user.get_username())
+            record(form.user, "password set by link", form.user)
+        reset(username=form.user.get_username())
         messages.success(self.request, "The new password is set. Sign in with it.")
         return answer
 

@@ -47,6 +47,12 @@ def belonging(rows: QuerySet[Row], filters: QuerySet[Filter], path: str) -> Quer
     return rows.filter(pk__in=rows.model._default_manager.filter(**{f"{path}__in": filters}).values("pk"))
 
 
+def hand_to_maker(user: Any, filter_: Filter) -> None:
+    """Who makes a filter leads it, unless they lead all of them anyway."""
+    if not roles_of(user) & EVERYWHERE:
+        user.filter_access.get_or_create(filter=filter_)
+
+
 def require(user: Any, filter_: Filter, role: str) -> None:
     """Raises PermissionDenied with a sentence unless the person has this role on this filter."""
     if _where(user, role).filter(pk=filter_.pk).exists():

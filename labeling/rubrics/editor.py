@@ -10,6 +10,7 @@ from distillery_site.common.errors import BadInput
 from labeling import services
 from labeling.current import latest_policy
 from labeling.models import Filter, FilterVersion, OracleLabel, Policy
+from labeling.reviewing.access import hand_to_maker
 from labeling.rubrics.drafts import Draft
 from labeling.rubrics.packages import FilterPackage, dump_package, package_of
 
@@ -154,7 +155,10 @@ def save(*, package: FilterPackage, filter_: Filter | None, actor: Any) -> Filte
     with transaction.atomic():
         if filter_ is None:
             _claim(package.slug)
-        return services.import_package(package=package, actor=actor)
+        version = services.import_package(package=package, actor=actor)
+        if filter_ is None:
+            hand_to_maker(actor, version.filter)
+        return version
 
 
 def _claim(slug: str) -> None:

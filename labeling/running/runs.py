@@ -154,7 +154,7 @@ def pause_labeling(*, run: LabelingRun, actor: Any = None) -> None:
     row = _locked(run)
     if row.state not in (RunState.QUEUED, RunState.RUNNING) or row.cancel_requested:
         raise BadInput(f"{row} is {row.state}; only a queued or running run can be paused.")
-    record(actor, "labelling paused", row, before={"state": row.state})
+    record(actor, "labelling paused", row, before={"state": row.state}, after={"state": RunState.PAUSED})
     row.shards.filter(state=RunState.QUEUED).update(state=RunState.PAUSED)
     changes = {"state": RunState.PAUSED, "error": "Paused by a person.", "not_before": None}
     LabelingRun.objects.filter(pk=row.pk).update(**changes)
@@ -164,8 +164,10 @@ def pause_labeling(*, run: LabelingRun, actor: Any = None) -> None:
 @transaction.atomic
 def cancel_labeling(*, run: LabelingRun, actor: Any = None) -> None:
     """Questions that are out are still settled: they are paid for."""
-    record(actor, "labelling cancelled", run, before={"state": run.state})
+    before = run.state
     run.request_cancel()
+    after = {"state": run.state, "cancel_requested": run.cancel_requested}
+    record(actor, "labelling cancelled", run, before={"state": before}, after=after)
 
 
 @transaction.atomic
@@ -179,8 +181,8 @@ def resume_labeling(*, run: LabelingRun, budget_usd: Decimal | None = None, acto
             raise BadInput(f"The cap must be above the {dollars(row.spent_usd)} that is spent.")
         record(actor, "cap changed", row, before={"budget_usd": str(row.budget_usd)}, after={"budget_usd": str(budget_usd)})
         LabelingRun.objects.filter(pk=row.pk).update(budget_usd=budget_usd)
-    record(actor, "labelling resumed", row, before={"state": row.state})
     run.resume()
+    record(actor, "labelling resumed", row, before={"state": row.state}, after={"state": run.state})
 
 
 @transaction.atomic
@@ -213,4 +215,5 @@ def set_filter_cap(*, filter: Filter, budget_usd: Decimal | None, actor: Any = N
     row = Filter.objects.select_for_update().get(pk=filter.pk)
     before, row.budget_usd = row.budget_usd, budget_usd
     row.save(update_fields=["budget_usd"])
-    record(actor, "filter's cap changed", row, before={"budget_usd": str(before)}, after={"budget_usd": str(budget_usd)})
+    told = [None if cap is None else str(cap) for cap in (before, budget_usd)]
+    record(actor, "filter's cap changed", row, before={"budget_usd": told[0]}, after={"budget_usd": told[1]})

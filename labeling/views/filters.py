@@ -64,7 +64,7 @@ def filter_prefilter(request: HttpRequest, slug: str) -> HttpResponse:
     """Judge every article by the newest policy's rules, those that came in since included."""
     policy = latest_policy(get_object_or_404(Filter, slug=slug).latest)
     if policy is not None:
-        found = services.run_prefilter(policy=policy)
+        found = services.run_prefilter(policy=policy, actor=request.user)
         messages.success(request, f"{found['passed']:,} articles passed, {sum(found['dropped'].values()):,} were dropped.")
     return redirect("filter", slug)
 

@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
+from distillery_site.common.models import record
 from labeling.oracles.registry import PROVIDERS
 from labeling.watching import providers, spending
 
@@ -17,5 +18,6 @@ def oracle_probe(request: HttpRequest, provider: str) -> HttpResponse:
     if provider not in PROVIDERS or not PROVIDERS[provider].paid:
         raise Http404
     works, sentence = providers.probe(provider)
+    record(request.user, "oracle tried", request.user, after={"provider": provider, "works": works, "said": sentence})
     (messages.success if works else messages.error)(request, sentence)
     return redirect("oracles")

@@ -6,6 +6,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from distillery_site.common.errors import BadInput
+from distillery_site.common.models import record
 from training.bases import shelf as base_models
 from training.hardware import machine
 from training.student.bases.catalogue import TERMS
@@ -28,5 +29,6 @@ def base_fetch(request: HttpRequest, name: str) -> HttpResponse:
     except BadInput as problem:
         messages.error(request, str(problem))
     else:
+        record(request.user, "base model fetched", request.user, after={"base": name})
         fetch_base.delay(name)
     return redirect("bases")

@@ -63,8 +63,10 @@ def start_curve(
 def cancel_curve(*, run: LearningCurve, actor: Any = None) -> None:
     """Its points stay, and it can be resumed."""
     if not run.is_final:
-        record(actor, "learning curve cancelled", run, before={"state": run.state})
+        before = run.state
         run.request_cancel()
+        after = {"state": run.state, "cancel_requested": run.cancel_requested}
+        record(actor, "learning curve cancelled", run, before={"state": before}, after=after)
 
 
 @transaction.atomic
@@ -72,7 +74,7 @@ def resume_curve(*, run: LearningCurve, actor: Any = None) -> bool:
     """Whether a failed or cancelled curve is queued again; then the door sends it (training.curves.tasks.send)."""
     before, resumed = run.state, run.resume()
     if resumed:
-        record(actor, "learning curve resumed", run, before={"state": before})
+        record(actor, "learning curve resumed", run, before={"state": before}, after={"state": run.state})
     return resumed
 
 
