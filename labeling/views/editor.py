@@ -20,6 +20,7 @@ from labeling.running.budget import dollars
 MOVED = "Somebody saved this filter since you opened it. Yours stands here as you typed it: look at what saving would do now."
 SAID = "Saving would do something else than the button said. Look at the sentence above it, and save again."
 LEFT_OUT = "The files say something that no filter has, which is left out here: {}."
+SAVED = "saved"  # by this the page's script knows that what it kept is stored now
 SOUND = "Nothing needs mending."
 
 
@@ -73,7 +74,7 @@ def _save(request: HttpRequest, filter_: Filter | None, draft: Draft) -> HttpRes
     if request.POST.get("base") != editor.base_of(filter_):
         return _page(request, filter_, draft, warning=MOVED, base=editor.base_of(filter_), status=409)
     if filter_ is not None and found == editor.NOTHING:
-        messages.info(request, "Nothing changed, so nothing was saved.")
+        messages.info(request, "Nothing changed, so nothing was saved.", extra_tags=SAVED)
         return redirect("filter", filter_.slug)
     if filter_ is not None and request.POST.get("said") != found.button:
         return _page(request, filter_, draft, warning=SAID, status=409)
@@ -83,7 +84,7 @@ def _save(request: HttpRequest, filter_: Filter | None, draft: Draft) -> HttpRes
         draft.complain("slug" if filter_ is None else "whole", str(error))
         return _page(request, filter_, draft, status=400)
     choose_filter(request, version.filter.slug)
-    messages.success(request, f"Saved: {version}, policy {version.policies.latest('number').number}.")
+    messages.success(request, f"Saved: {version}, policy {version.policies.latest('number').number}.", extra_tags=SAVED)
     return redirect("filter", version.filter.slug)
 
 
