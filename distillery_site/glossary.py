@@ -130,6 +130,10 @@ TERMS: dict[str, tuple[str, str]] = {
         "How far a student lies from people: its distance to the oracle on all articles, put right by a random part of them "
         "that people scored.",
     ),
+    "ppi_weight": (
+        "Weight of the oracle",
+        "How much of the error against people that against the oracle foretells, from 0 to 1; it makes the interval shortest.",
+    ),
     "clipped": ("Clipped", "Predictions outside 0–10 that were pulled back to the scale's end."),
     "few": ("Too few to judge", "Fewer than ten test articles score 5 or more on this dimension, so its error says little."),
     "manifest": ("Manifest", "The file written last that lists a model's files with their hashes; without it nothing is loaded."),

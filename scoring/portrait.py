@@ -10,6 +10,7 @@ from distillery_site.common.svg import ceiling
 from labeling.models import Filter, FilterVersion
 from scoring import figures
 from scoring.models import Benchmark
+from scoring.quality import Quality, quality
 from training.models import Deployment, ModelVersion, Promotion, Split
 from training.student.metrics import Band
 
@@ -61,6 +62,7 @@ class Portrait:
     mean_lines: list[Line]
     dimensions: list[Dimension]
     bands_top: float
+    people: Quality | None
     history: History
 
     @property
@@ -102,6 +104,7 @@ def portrait(model: ModelVersion, version: FilterVersion) -> Portrait:
         mean_lines=list(_lines(version.filter.slug, None, measured)),
         dimensions=dimensions,
         bands_top=ceiling(band.mae for dimension in dimensions for band in dimension.bands if band.n),
+        people=quality(benchmark, version) if (benchmark := test or val) else None,
         history=history(version.filter),
     )
 
