@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from scoring.views import articles, benchmarks, comparing, keys, models, promoting, queues, scores
+from scoring.views import articles, benchmarks, comparing, keys, models, promoting, queues, scores, teaching
 
 urlpatterns = [
     path("models/", models.models, name="models"),
@@ -11,6 +11,9 @@ urlpatterns = [
     path("models/<slug:name>/v<int:number>/promote", promoting.model_promote, name="model_promote"),
     path("filters/<slug:slug>/promotions", promoting.filter_promotions, name="filter_promotions"),
     path("filters/<slug:slug>/rollback", promoting.filter_rollback, name="filter_rollback"),
+    path("filters/<slug:slug>/next", teaching.next_to_label, name="next_to_label"),
+    path("filters/<slug:slug>/next/review", teaching.next_to_label_review, name="next_to_label_review"),
+    path("filters/<slug:slug>/next/run", teaching.next_to_label_run, name="next_to_label_run"),
     path("models/<slug:name>/v<int:number>/benchmark", benchmarks.benchmark_new, name="benchmark_new"),
     path("models/compare/review", comparing.compare_review, name="compare_review"),
     path("filters/<slug:slug>/queue", queues.queue_fill, name="queue_fill"),

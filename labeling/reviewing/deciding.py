@@ -37,8 +37,13 @@ class Bench:
     decision: Decision | None
 
     @property
-    def letters(self) -> list[tuple[str, Voice]]:
-        return [(chr(ord("A") + place), voice) for place, voice in enumerate(self.voices)]
+    def letters(self) -> list[tuple[str, Voice, list[tuple[str, str]]]]:
+        """Each voice under its letter, with the passages it named: (dimension, quote)."""
+        names = {dimension["key"]: dimension["name"] for dimension in self.version.dimensions}
+        return [
+            (chr(ord("A") + place), voice, [(names.get(one["dimension"], ""), one["quote"]) for one in voice.evidence])
+            for place, voice in enumerate(self.voices)
+        ]
 
     def heard(self, person: Any) -> bool:
         """Whether this person is one of the voices."""

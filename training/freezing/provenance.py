@@ -12,6 +12,11 @@ from labeling.models import Article, FilterVersion, LabelingItem, Oracle, Oracle
 from training.freezing.targets import Chosen, Row, enriched_items, listed
 from training.models import Dataset
 
+PICKED = {
+    "enriched": ("enrichment", "likely to score high"),
+    "teaching": ("what to label next", "those that teach a student most"),
+}
+
 
 @dataclass(frozen=True)
 class Made:
@@ -100,16 +105,18 @@ def _labels(chosen: Chosen) -> Iterator[tuple[int, str, str]]:
 
 
 def drawn_notes(rows: Sequence[Row]) -> Iterator[str]:
-    """How many articles an enriched run picked because they looked likely, and that others were drawn without a look."""
+    """How many articles runs picked for what they were likely to say or teach, and that others were drawn without a look."""
     ours = {(origin.run, row.article_id) for row in rows for origin in row.origins if origin and origin.run}
-    found = enriched_items(rows).values_list("run", "article", "drawn")
-    drawn = Counter({article: how for run, article, how in found if (run, article) in ours}.values())
-    if picked := drawn[LabelingItem.Drawn.ENRICHED]:
-        held = drawn[LabelingItem.Drawn.RANDOM]
-        yield (
-            f"{count(picked, 'article')} came from enrichment, picked as likely to score high, beside {held:,} of the same runs "
-            "drawn at random. Sampling weights are kept with the rows; errors and shares here are not weighted by them."
-        )
+    found = enriched_items(rows).values_list("run__sampling__how", "run", "article", "drawn")
+    drawn = {article: (how, picked) for how, run, article, picked in found if (run, article) in ours}
+    for how, (came, why) in PICKED.items():
+        of = Counter(picked for by, picked in drawn.values() if (by == "teaching") == (how == "teaching"))
+        if picked := of[LabelingItem.Drawn.ENRICHED]:
+            beside = f"{of[LabelingItem.Drawn.RANDOM]:,} of the same runs drawn at random"
+            yield (
+                f"{count(picked, 'article')} came from {came}, picked as {why}, beside {beside}. Sampling weights are kept with "
+                "the rows; errors and shares here are not weighted by them."
+            )
 
 
 def count(n: int, noun: str) -> str:
