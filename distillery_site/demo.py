@@ -40,7 +40,7 @@ ASKED = (  # policies of the review queue, the reasons that their tasks have, an
     ("worst", ReviewTask.Reason.WORST, 10),
     ("suspect", ReviewTask.Reason.SUSPECT, 10),
 )
-POLL_SECONDS = 0.5
+POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Plan:
     @classmethod
     def fast(cls) -> "Plan":
         short = {"max_tokens": 128, "max_lost_share": 0.8}
-        return cls(dataset="news-fast", articles=600, kernel=short, lora={"epochs": 1, "max_tokens": 256})
+        return cls(dataset="news-fast", articles=600, kernel=short, lora={**short, "epochs": 1, "train_sample": 64})
 
     def options(self, kind: Kind) -> dict[str, Any]:
         return {Kind.KERNEL: self.kernel, Kind.LORA: self.lora}.get(kind, {})

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from distillery_site.common.errors import DistilleryError
 from distillery_site.common.runs import Run, RunState
 
-POLL_SECONDS = 0.5
+POLL_SECONDS = 0.2
 PATIENCE_SECONDS = 15.0
 
 
