@@ -11,7 +11,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from distillery_site.common.rest import MayAsk, ShallowJson, Strict, Text, TooLarge, refusals
+from distillery_site.common.roles import VIEWER
 from labeling.models import Article, Filter
+from labeling.reviewing.access import filters_for, require, seen_by
 from scoring.api_errors import errors
 from scoring.services import Scored, score_articles
 from training.models import Deployment, ModelOutput, ModelVersion
@@ -111,6 +113,7 @@ class ScoreView(APIView):
         _check_size(asked.validated_data["articles"])
         articles = [_article(**item) for item in asked.validated_data["articles"]]
         filter_ = _filter(asked.validated_data["filter"])
+        require(request.user, filter_, VIEWER)
         scored = score_articles(filter=filter_, articles=articles, alias=asked.validated_data["alias"])
         return Response(self.Output(_answer(scored)).data)
 
@@ -169,7 +172,7 @@ class FiltersView(APIView):
 
     @extend_schema(operation_id="filters", responses={200: Output, **refusals(401, 403)})
     def get(self, request: Request) -> Response:
-        found = Filter.objects.prefetch_related("versions", "deployments__model")
+        found = filters_for(request.user).prefetch_related("versions", "deployments__model")
         return Response(self.Output({"results": [_described(filter_) for filter_ in found]}).data)
 
 
@@ -217,6 +220,7 @@ class ModelsView(APIView):
 
     @extend_schema(operation_id="models", responses={200: Output, **refusals(401, 403)})
     def get(self, request: Request) -> Response:
-        versions = ModelVersion.objects.select_related("dataset").order_by("-pk")
+        own = seen_by(request.user, ModelVersion.objects.all(), "outputs__version__filter")
+        versions = own.select_related("dataset").order_by("-pk")
         found = versions.prefetch_related("outputs__version__filter", "deployments__filter")
         return Response(self.Output({"results": found}).data)

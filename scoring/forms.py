@@ -39,7 +39,7 @@ class TryForm(forms.Form):
     @property
     def filters(self) -> list[Filter]:
         chosen = self.cleaned_data["filter"]
-        return [chosen] if chosen else list(served_filters())
+        return [chosen] if chosen else list(self.fields["filter"].queryset)  # type: ignore[attr-defined]
 
     @property
     def article(self) -> Article:

@@ -23,6 +23,7 @@ for _name in ("DATABASE_URL", "REDIS_URL", "ENGINE_URL", "ENGINE_TOKEN", "ANTHRO
 _VAR.mkdir(mode=0o755, exist_ok=True)
 
 from distillery_site import celery, local  # noqa: E402, F401  (celery binds shared tasks to the app)
+from tests.access import nothing_given_any_more  # noqa: E402, F401  (a fixture)
 
 
 def pytest_configure() -> None:

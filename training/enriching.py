@@ -5,8 +5,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 from distillery_site.common.errors import BadInput, Permanent
 from labeling.models import LabelingRun
+from labeling.oracles import registry
 from labeling.planning.pilots import Report
 from labeling.planning.plans import Plan
+from labeling.reviewing.access import check_purse
 from labeling.tasks import send
 from training import enrichment
 from training.forms import EnrichForm
@@ -34,6 +36,7 @@ def _start(request: HttpRequest, pilot: LabelingRun, form: EnrichForm) -> HttpRe
     if plan is None or not form.may_start(plan):
         return None
     try:
+        check_purse(request.user, registry.provider(pilot.oracle.provider).paid)
         drawn = enrichment.draw(pilot=pilot, size=values["size"], seed=values["seed"] or 0)
         money = {"budget_usd": values["budget_usd"], "agreed": values["agree"], "plan": plan}
         run = enrichment.start_enriched(pilot=pilot, drawn=drawn, mode=values["mode"], actor=request.user, **money)

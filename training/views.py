@@ -13,6 +13,7 @@ from django_htmx.http import reswap, retarget
 
 from distillery_site.common.errors import BadInput
 from labeling.models import LabelingRun
+from labeling.reviewing.access import filters_to_lead, offer, seen_by
 from training import datasets as freezing
 from training import figures, services
 from training.as_typed import freeze_command, train_command
@@ -28,7 +29,9 @@ RUNS_A_PAGE = 50
 
 
 def datasets(request: HttpRequest) -> HttpResponse:
-    found = Dataset.objects.order_by("-pk").prefetch_related("filters__version__filter")
+    found = seen_by(request.user, Dataset.objects.order_by("-pk"), "filters__version__filter").prefetch_related(
+        "filters__version__filter"
+    )
     rows = found.annotate(articles=Count("items", distinct=True), students=Count("model_versions", distinct=True))
     return render(request, "training/datasets.html", {"datasets": rows})
 
@@ -51,7 +54,7 @@ def dataset(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def dataset_new(request: HttpRequest) -> HttpResponse:
-    form = FreezeForm(request.POST or None)
+    form = offer(FreezeForm(request.POST or None), filters_to_lead(request.user), "filter", "versions")
     if form.is_valid():
         try:
             frozen = freezing.freeze(**form.request(), actor=request.user)
@@ -70,7 +73,8 @@ def labeling_run_datasets(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def training_runs(request: HttpRequest) -> HttpResponse:
-    runs = TrainingRun.objects.trainings().newest().select_related("dataset", "result")
+    rows = seen_by(request.user, TrainingRun.objects.trainings(), "dataset__filters__version__filter")
+    runs = rows.newest().select_related("dataset", "result")
     page = Paginator(runs, RUNS_A_PAGE).get_page(request.GET.get("page"))
     rows = learning.listed(page.object_list)
     return render(request, "training/runs.html", {"page": page, "runs": rows, "trainable": Dataset.objects.exists()})
@@ -78,12 +82,17 @@ def training_runs(request: HttpRequest) -> HttpResponse:
 
 def training_new(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
-        return render(request, "training/run_new.html", {"form": TrainForm(initial=_wish(request))})
-    form = TrainForm(request.POST)
+        return render(request, "training/run_new.html", {"form": _form(request, initial=_wish(request))})
+    form = _form(request, request.POST)
     run = _started(services.start_training, form, request)
     if run is None:
         return render(request, "training/run_new.html", {"form": form}, status=400)
     return redirect("training_run", run.pk)
+
+
+def _form(request: HttpRequest, *args: Any, **kwargs: Any) -> TrainForm:
+    """Trainings are on data sets whose filters are all one's own."""
+    return offer(TrainForm(*args, **kwargs), filters_to_lead(request.user), "filters__version__filter", "dataset")
 
 
 def _wish(request: HttpRequest) -> dict[str, Any]:
@@ -111,13 +120,13 @@ def _started(start: Callable[..., TrainingRun], form: TrainForm, request: HttpRe
 def training_options(request: HttpRequest) -> HttpResponse:
     """The form again, with the options of another kind or the defaults of another preset; what was typed stays."""
     typed = {**request.POST.dict(), "parents": request.POST.getlist("parents")}
-    return render(request, "training/_run_form.html", {"form": TrainForm(initial=typed)})
+    return render(request, "training/_run_form.html", {"form": _form(request, initial=typed)})
 
 
 @require_POST
 def training_estimate_new(request: HttpRequest) -> HttpResponse:
     """A fragment beside the form, or its own page where there is no script."""
-    form = TrainForm(request.POST)
+    form = _form(request, request.POST)
     run = _started(services.start_estimate, form, request)
     if run is None and request.htmx:  # type: ignore[attr-defined]
         return reswap(retarget(render(request, "training/_run_form.html", {"form": form}), "#train"), "outerHTML")

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.db.models import QuerySet
+
 from labeling.comparing.readings import prompt_name, sources
 from labeling.current import latest_policy
 from labeling.models import Article, Filter, FilterVersion, OracleLabel, PrefilterVerdict, Review, ReviewTask
@@ -61,16 +63,19 @@ class Judged:
         return [column for column in self.columns if column.reasoning]
 
 
-def judged(article: Article, first: Filter | None) -> list[Judged]:
-    """Every rubric that judged the article and the latest of each filter; `first`'s come first, newest version first."""
+def judged(article: Article, first: Filter | None, own: QuerySet[Filter] | None = None) -> list[Judged]:
+    """Every rubric of one's own filters that judged the article, and their latest; `first`'s come first, newest version first."""
     labels = list(
         article.labels.select_related("version__filter", "oracle", "call").order_by("oracle_id", "prompt_hash", "reading", "pk")
     )
     said = Review.objects.filter(task__article=article).order_by("pk")
     reviews = list(said.select_related("task__version__filter", "reviewer"))
     versions = {label.version for label in labels} | {review.task.version for review in reviews}
-    versions |= {filter_.latest for filter_ in Filter.objects.all()} - {None}
-    order = sorted(versions, key=lambda v: (v.filter != first, v.filter.slug, -v.number))
+    own = Filter.objects.all() if own is None else own
+    versions |= {filter_.latest for filter_ in own} - {None}
+    theirs = set(own.values_list("pk", flat=True))
+    shown = [version for version in versions if version.filter_id in theirs]
+    order = sorted(shown, key=lambda v: (v.filter != first, v.filter.slug, -v.number))
     return [_judged(article, version, labels, reviews) for version in order]
 
 

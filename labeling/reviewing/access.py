@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 
+from distillery_site.common.errors import BadInput
 from distillery_site.common.roles import ADMIN, LEAD, MEMBER, OPERATOR, REVIEWER, VIEWER, covers, roles_of
 from labeling.models import Filter
 
@@ -45,6 +46,22 @@ def seen_by(user: Any, rows: QuerySet[Row], path: str = "version__filter") -> Qu
 def belonging(rows: QuerySet[Row], filters: QuerySet[Filter], path: str) -> QuerySet[Row]:
     """By a subquery, so that a row of two filters comes once, whatever the caller does with it."""
     return rows.filter(pk__in=rows.model._default_manager.filter(**{f"{path}__in": filters}).values("pk"))
+
+
+def offer(form: Any, filters: QuerySet[Filter], path: str = "pk", *names: str) -> Any:
+    """The form, with nothing to choose at these fields but what belongs wholly to these filters."""
+    for name in names:
+        field = form.fields[name]
+        rows = field.queryset
+        foreign = rows.model._default_manager.filter(**{f"{path}__in": Filter.objects.exclude(pk__in=filters)})
+        field.queryset = rows.exclude(pk__in=foreign.values("pk"))
+    return form
+
+
+def check_purse(user: Any, paid: bool) -> None:
+    """Raises BadInput where something costs money and the person may spend none."""
+    if paid and not covers(user, OPERATOR):
+        raise BadInput("This costs money, and spending it needs the role operator; ask one to start it.")
 
 
 def hand_to_maker(user: Any, filter_: Filter) -> None:

@@ -15,7 +15,7 @@ from labeling.current import current_filter, current_version, latest_policy
 from labeling.figures import article_facets
 from labeling.forms import ImportForm
 from labeling.models import Article, FilterVersion
-from labeling.reviewing.access import may_review, require
+from labeling.reviewing.access import filters_for, may_review, require
 from labeling.reviewing.tasks import MOST_SENT, sent_by
 
 
@@ -42,7 +42,7 @@ def articles(request: HttpRequest) -> HttpResponse:
 
 def article(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(Article, pk=pk)
-    filters = judged(found, current_filter(request))
+    filters = judged(found, current_filter(request), filters_for(request.user))
     limit = filters[0].version.view["max_words"] if filters else found.words
     seen, unseen = split_at_words(found.text, limit)
     return render(

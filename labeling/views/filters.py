@@ -13,6 +13,7 @@ from labeling.comparing.readings import prompt_name
 from labeling.current import choose_filter, latest_policy
 from labeling.figures import Distribution, label_totals, prefilter_counts, score_distributions
 from labeling.models import Filter, FilterVersion, Oracle, OracleLabel, ReviewRules
+from labeling.reviewing.access import filters_for
 from labeling.watching import spending
 
 
@@ -30,7 +31,7 @@ class Readings:
 
 
 def filters(request: HttpRequest) -> HttpResponse:
-    shown = [(one, one.latest) for one in Filter.objects.all()]
+    shown = [(one, one.latest) for one in filters_for(request.user)]
     rows = [(one, version, label_totals(version) if version else None) for one, version in shown]
     return render(request, "labeling/filters.html", {"rows": rows})
 

@@ -8,9 +8,11 @@ from django.shortcuts import redirect, render
 from distillery_site.common.errors import BadInput
 from labeling.current import current_filter
 from labeling.models import LabelingRun, OracleLabel
+from labeling.oracles import registry
 from labeling.planning.label_form import LabelForm, initial_of
 from labeling.planning.plans import Plan
 from labeling.planning.wanted import Kind, Wanted
+from labeling.reviewing.access import check_purse, filters_to_lead, offer
 from labeling.tasks import send
 
 PILOTS = 3
@@ -19,8 +21,8 @@ STALE = "The choices or the articles changed since this plan was made; look at i
 
 def labeling_new(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
-        return render(request, "labeling/run_new.html", _page(request, LabelForm(initial=_initial(request))))
-    form = LabelForm(request.POST)
+        return render(request, "labeling/run_new.html", _page(request, _form(request, initial=_initial(request))))
+    form = _form(request, request.POST)
     if not form.is_valid():
         return _show(request, form, status=400)
     try:
@@ -33,12 +35,17 @@ def labeling_new(request: HttpRequest) -> HttpResponse:
         return _show(request, form, status=400)
 
 
+def _form(request: HttpRequest, *args: Any, **kwargs: Any) -> LabelForm:
+    return offer(LabelForm(*args, **kwargs), filters_to_lead(request.user), "pk", "filter", "also")
+
+
 def _start(request: HttpRequest, form: LabelForm, wanted: Wanted) -> HttpResponse:
     plan = form.looked_at(wanted.key)
     if plan is None or plan["articles"] != len(wanted.articles):
         form.add_error(None, STALE)
     if plan is None or form.errors or not form.may_start(plan):
         return _show(request, form, wanted, wanted.plan(), status=400)
+    check_purse(request.user, registry.provider(wanted.oracle.provider).paid)
     values = form.cleaned_data
     run = wanted.start(planned=plan, budget_usd=values["budget_usd"], agreed=values["agree"], actor=request.user)
     send(run)

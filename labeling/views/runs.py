@@ -14,8 +14,10 @@ from labeling import services
 from labeling.figures import run_distributions
 from labeling.forms import BudgetForm
 from labeling.models import LabelingRun
+from labeling.oracles import registry
 from labeling.planning.pilots import report_of
 from labeling.planning.terminal import label_command
+from labeling.reviewing.access import check_purse, filters_for
 from labeling.tasks import send
 from labeling.watching.listed import RunsWanted, run_lines
 from labeling.watching.standing import Standing
@@ -24,7 +26,7 @@ PAGE = 50
 
 
 def labeling_runs(request: HttpRequest) -> HttpResponse:
-    wanted = RunsWanted.of(request.GET)
+    wanted = RunsWanted.of(request.GET, filters_for(request.user))
     page = Paginator(wanted.runs(), PAGE).get_page(request.GET.get("page"))
     return render(request, "labeling/runs.html", {"page": page, "lines": run_lines(page), "wanted": wanted})
 
@@ -82,6 +84,7 @@ def labeling_run_resume(request: HttpRequest, pk: int) -> HttpResponse:
     run, form = get_object_or_404(LabelingRun, pk=pk), BudgetForm(request.POST)
 
     def resume() -> None:
+        check_purse(request.user, _is_paid(run))
         if not form.is_valid():
             raise BadInput(*form.errors["budget_usd"])
         services.resume_labeling(run=run, budget_usd=form.cleaned_data["budget_usd"], actor=request.user)
@@ -95,12 +98,17 @@ def labeling_run_retry(request: HttpRequest, pk: int) -> HttpResponse:
     run, wanted = get_object_or_404(LabelingRun, pk=pk), request.POST.get("error_class", "").replace("\x00", "")
 
     def retry() -> None:
+        check_purse(request.user, _is_paid(run))
         count = services.retry_failed(run=run, error_class=wanted, actor=request.user)
         send(run)
         what = "1 article is" if count == 1 else f"{count:,} articles are"
         messages.success(request, f"{what} asked about again.")
 
     return _tried(request, run, retry)
+
+
+def _is_paid(run: LabelingRun) -> bool:
+    return registry.provider(run.oracle.provider).paid
 
 
 def _tried(request: HttpRequest, run: LabelingRun, verb: Callable[[], None]) -> HttpResponse:

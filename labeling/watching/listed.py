@@ -10,19 +10,20 @@ from django.http import QueryDict
 
 from distillery_site.common.runs import RunState
 from labeling.figures import Facet
-from labeling.models import LabelingItem, LabelingRun
+from labeling.models import Filter, LabelingItem, LabelingRun
 
 
 @dataclass(frozen=True)
 class RunsWanted:
-    """The list's facets, as its address carries them; empty means all."""
+    """The list's facets, as its address carries them (empty means all), over the filters that a person may see."""
 
+    own: QuerySet[Filter]
     filter: str = ""
     state: str = ""
 
     @classmethod
-    def of(cls, query: QueryDict) -> Self:
-        return cls(*(query.get(name, "").replace("\x00", "")[:80] for name in ("filter", "state")))
+    def of(cls, query: QueryDict, own: QuerySet[Filter]) -> Self:
+        return cls(own, *(query.get(name, "").replace("\x00", "")[:80] for name in ("filter", "state")))
 
     @property
     def any(self) -> bool:
@@ -30,21 +31,21 @@ class RunsWanted:
 
     @cached_property
     def filters(self) -> list[Facet]:
-        return _facet("version__filter__slug")
+        return self._facet("version__filter__slug")
 
     @cached_property
     def states(self) -> list[Facet]:
-        return _facet("state")
+        return self._facet("state")
 
     def runs(self) -> QuerySet[LabelingRun]:
-        found = LabelingRun.objects.newest().select_related("version__filter", "oracle")
+        found = LabelingRun.objects.newest().filter(version__filter__in=self.own).select_related("version__filter", "oracle")
         found = found.filter(version__filter__slug=self.filter) if self.filter else found
         return found.filter(state=self.state) if self.state in RunState.values else found
 
-
-def _facet(name: str) -> list[Facet]:
-    rows = LabelingRun.objects.order_by().values_list(name).annotate(n=Count("*")).order_by("-n", name)
-    return [Facet(value, count) for value, count in rows]
+    def _facet(self, name: str) -> list[Facet]:
+        rows = LabelingRun.objects.filter(version__filter__in=self.own).order_by()
+        counts = rows.values_list(name).annotate(n=Count("*")).order_by("-n", name)
+        return [Facet(value, count) for value, count in counts]
 
 
 @dataclass(frozen=True)

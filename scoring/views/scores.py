@@ -7,6 +7,7 @@ from django.shortcuts import render
 
 from distillery_site.common.errors import BadInput
 from distillery_site.common.models import ApiKey
+from labeling.reviewing.access import filters_for, offer, seen_by
 from scoring import services
 from scoring.engine.base import EngineError
 from scoring.figures import latest_benchmark
@@ -15,11 +16,15 @@ from training.models import Deployment
 
 
 def scoring(request: HttpRequest) -> HttpResponse:
-    return _page(request, TryForm())
+    return _page(request, offer(TryForm(), filters_for(request.user), "pk", "filter"))
 
 
 def _page(request: HttpRequest, form: TryForm, status: int = 200, **more: object) -> HttpResponse:
-    serving = Deployment.objects.select_related("filter", "model", "changed_by").order_by("filter__slug", "alias")
+    serving = (
+        seen_by(request.user, Deployment.objects.all(), "filter")
+        .select_related("filter", "model", "changed_by")
+        .order_by("filter__slug", "alias")
+    )
     keys = ApiKey.objects.select_related("user").order_by("revoked_at", "-pk")
     context = {"form": form, "serving": serving, "keys": keys, "api": request.build_absolute_uri("/api/v1/score")}
     return render(request, "scoring/scoring.html", {**context, **more}, status=status)
@@ -69,7 +74,7 @@ class Answer:
 
 def score_try(request: HttpRequest) -> HttpResponse:
     """The answer alone for htmx, the whole page with it for everyone else."""
-    form = TryForm(request.POST or None)
+    form = offer(TryForm(request.POST or None), filters_for(request.user), "pk", "filter")
     answers, problem = [], ""
     if form.is_valid():
         try:

@@ -11,6 +11,7 @@ from labeling.models import FilterVersion, Policy
 from scoring import reports
 from scoring.engine.local import LocalEngine
 from scoring.models import Benchmark, Prediction
+from tests.access import give_every_filter
 from tests.fakes.student import FakeStudent, shelve
 from training.models import Dataset, ModelOutput, ModelVersion
 from training.student.data import Output
@@ -65,6 +66,7 @@ def person(name: str, role: str | None = None) -> Any:
     user = get_user_model().objects.create_user(name, password=None)
     if role:
         user.groups.add(Group.objects.get_or_create(name=role)[0])
+    give_every_filter(user)
     return user
 
 

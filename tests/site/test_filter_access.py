@@ -10,7 +10,8 @@ from django.urls import URLPattern, get_resolver
 
 from distillery_site import objects
 from distillery_site.common.roles import MEMBER, REVIEWER, VIEWER, covers, role_of
-from labeling.models import FilterAccess, ReviewTask
+from labeling import services
+from labeling.models import FilterAccess, LabelingRun, ReviewTask
 from labeling.reviewing import access
 from tests.labeling import world
 
@@ -138,3 +139,29 @@ def test_require_says_what_is_missing(person: Any, theirs: Any, foreign: Any):
         access.require(lead, foreign.filter, "lead")
     with pytest.raises(PermissionDenied, match="On tiny this needs the role lead"):
         access.require(reviewer, theirs.filter, "lead")
+
+
+def test_forms_offer_a_lead_their_own_filters_and_refuse_others(person: Any, theirs: Any, foreign: Any):
+    lead = signed_in(person("lead"))
+    shown = lead.get("/labels/new")
+    assert slugs(shown.context["form"].fields["filter"].queryset) == ["tiny"]
+    answer = lead.post("/labels/new", {"filter": "foreign", "provider": "recorded", "draw": "all", "mode": "direct"})
+    assert answer.status_code == 400 and "filter" in answer.context["form"].errors
+
+
+def test_lists_show_a_lead_their_own_filters_only(person: Any, theirs: Any, foreign: Any):
+    lead = signed_in(person("lead"))
+    oracle = services.get_oracle(provider="external", model="A judge")
+    runs = [LabelingRun.objects.create(version=one, oracle=oracle) for one in (theirs, foreign)]
+    shown = lead.get("/labels/").content.decode()
+    assert f"/labels/{runs[0].pk}/" in shown and f"/labels/{runs[1].pk}/" not in shown
+    assert "/filters/foreign/" not in lead.get("/filters/").content.decode()
+    assert lead.get(f"/labels/{runs[1].pk}/").status_code == 403 == lead.post(f"/labels/{runs[1].pk}/cancel").status_code
+
+
+def test_spending_takes_an_operator(person: Any, theirs: Any):
+    oracle = services.get_oracle(provider="anthropic")
+    run = LabelingRun.objects.create(version=theirs, oracle=oracle, state="paused", budget_usd=1)
+    answer = signed_in(person("lead")).post(f"/labels/{run.pk}/resume", {"budget_usd": "50"}, follow=True)
+    run.refresh_from_db()
+    assert run.state == "paused" and "spending it needs the role operator" in answer.content.decode()

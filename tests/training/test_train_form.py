@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 
+from tests.access import give_every_filter
 from tests.fakes.training_child import FORETOLD
 from training import views
 from training.models import TrainingRun
@@ -20,6 +21,7 @@ def lead(django_user_model: Any, db: None, monkeypatch: pytest.MonkeyPatch) -> C
     monkeypatch.setattr(views, "send", lambda run: None)
     user = django_user_model.objects.create_user("lead")
     user.groups.add(Group.objects.get_or_create(name="lead")[0])
+    give_every_filter(user)
     client = Client()
     client.force_login(user)
     return client

@@ -9,6 +9,7 @@ from django.test import Client
 from distillery_site.common.models import AuditEntry
 from distillery_site.common.runs import RunState
 from labeling.models import LabelingRun, Oracle, OracleLabel
+from tests.access import give_every_filter
 from tests.training import world
 from training import views
 from training.models import Dataset, ModelVersion, TrainingEpoch, TrainingRun
@@ -19,6 +20,7 @@ SHARES = {"val_share": 0.1, "test_share": 0.1, "seed": 0, "reading": 1}
 def signed_in(django_user_model: Any, role: str) -> Client:
     user = django_user_model.objects.create_user(role)
     user.groups.add(Group.objects.get_or_create(name=role)[0])
+    give_every_filter(user)
     client = Client()
     client.force_login(user)
     return client
