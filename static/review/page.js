@@ -127,6 +127,7 @@ async function keep(form, event) {
 
 function settle() {
   sheet.hold(sheet.scales.length);
+  if (matchMedia("(max-width: 1000px)").matches) $(".panel").scrollIntoView(); // where it stands below the text
   const lines = sheet.scales.map((scale) => `${scale.dataset.name}: ${$(".said", scale)?.textContent.replace(/\s+/g, " ") ?? "no score by the oracle"}`);
   say(`Kept. ${lines.join(". ")}. Enter confirms yours.`);
 }

@@ -41,7 +41,7 @@ export class Sheet {
     if (!focus) return;
     const target = this.scale ? (this.scale.querySelector("input:checked") ?? this.scale.querySelector(".keys input")) : this.form.querySelector("[data-keep], .primary");
     target.focus({ preventScroll: true });
-    (this.scale ?? target).scrollIntoView({ block: "nearest" });
+    this.scale?.scrollIntoView({ block: "nearest" }); // the button stays in sight by itself
   }
   follow(element) {
     const place = this.scales.findIndex((scale) => scale.contains(element));
