@@ -1,6 +1,6 @@
 # Every target sets up what it needs; a second time it takes no time.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test bench-label bench-train verify-gpu lint setup clean
+.PHONY: help demo up test bench-label bench-train bench-review verify-gpu lint setup clean
 PYTHON_IN_VENV := .venv/bin/python
 EXTRAS := local label students
 TEST_JOBS := 0
@@ -23,6 +23,9 @@ bench-label: .venv/.ready ## measure labelling against a fake vendor; BENCH_ARGS
 
 bench-train: .venv/.ready ## measure training: speed, errors, coverage; BENCH_ARGS="speed --rounds 5" for a part
 	@$(PYTHON_IN_VENV) -m scripts.bench_train $(BENCH_ARGS)
+
+bench-review: .venv/.tests ## measure reviewing: keyboard, crashes, accessibility, intervals; BENCH_ARGS="pages" for a part
+	@DISTILLERY_BROWSER="$$(scripts/browser.sh)" && export DISTILLERY_BROWSER && $(PYTHON_IN_VENV) -m scripts.bench_review $(BENCH_ARGS)
 
 verify-gpu: .venv/.ready ## on a machine with a GPU: memory, speed and parity of training and scoring there; BENCH_ARGS="…"
 	@$(PYTHON_IN_VENV) -m scripts.verify_gpu $(BENCH_ARGS)

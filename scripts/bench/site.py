@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 120
+START_SECONDS = 300
 SERVICES = ("DATABASE_URL", "REDIS_URL", "ENGINE_URL", "ENGINE_TOKEN")
 
 
@@ -48,9 +48,11 @@ class Site:
         return (self.var / "up.log").read_text()[-4000:]
 
     def end(self) -> None:
+        from django.apps import apps
         from django.db import connections
 
-        connections.close_all()
+        if apps.ready:  # it may not have come up
+            connections.close_all()
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(60)
         self.log.close()
