@@ -148,7 +148,7 @@ def _level(bias: Interval, whom: str) -> str:
     if not (bias.low > 0 or bias.high < 0):
         return ""
     word = "milder" if bias.value > 0 else "stricter"
-    return f"{abs(bias.value):.2f} points {word} than {whom} ({_reach(bias)}; {bias.n:,} articles)."
+    return f"Scores {abs(bias.value):.2f} points {word} than {whom} ({_reach(bias)}; {bias.n:,} articles)."
 
 
 def _drift(drift: Interval) -> str:

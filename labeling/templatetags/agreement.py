@@ -33,7 +33,8 @@ def bounds(one: Interval, sign: str = "") -> str:
         return ""
     if sign:
         return f"{one.low:+.2f} to {one.high:+.2f}".replace("-", "−")
-    return f"{one.low:.2f}–{one.high:.2f}".replace("-", "−")
+    between = " to " if one.low < 0 else "–"  # a dash beside a minus can't be read
+    return f"{one.low:.2f}{between}{one.high:.2f}".replace("-", "−")
 
 
 @register.filter

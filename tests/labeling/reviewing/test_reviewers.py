@@ -1,6 +1,5 @@
 """A reviewer's pace, bias and drift, seen by the person and by leads."""
 
-
 import pytest
 from django.test import Client
 
@@ -42,8 +41,11 @@ def test_pace_bias_and_drift_are_told_with_intervals(version: FilterVersion, rev
     assert [row.people.value for row in ann.bias] == pytest.approx([ann.people.value] * 2)
     assert [(part.first, part.last) for part in ann.course] == [(1, 25), (26, 30)]
     assert ann.course[0].oracle.value < ann.course[1].oracle.value
-    assert ann.sentences[0].startswith("0.98 points milder than other people (") and "Grows milder by 3.33" in ann.sentences[2]
-    assert bob.sentences[0].startswith("0.98 points stricter than other people") and len(bob.sentences) == 1
+    assert (
+        ann.sentences[0].startswith("Scores 0.98 points milder than other people (")
+        and "Grows milder by 3.33" in ann.sentences[2]
+    )
+    assert bob.sentences[0].startswith("Scores 0.98 points stricter than other people") and len(bob.sentences) == 1
 
 
 def test_what_was_said_in_sight_of_the_oracle_is_no_bias(version: FilterVersion, stories: list[Article], claude: Oracle):
