@@ -6,7 +6,8 @@ What happens goes to stderr; the last line of stdout is one JSON object, with nu
 reviews           that were sent, by the keyboard and by the eight together
 lost              those of them that the site has not kept as they were given
 doubled           rows that nobody sent, tasks with more reviews than wanted, reviews told more than once in the audit log
-median_server_ms  of the web process for a whole review of 8 dimensions by keyboard: opening, keeping, settling, beats
+median_server_ms  of the web process for a whole review of 8 dimensions by keyboard: opening, keeping, settling, beats;
+                  server_cpu_ms beside it: its processor time for one, which other programs here don't lengthen
 next_article_ms   95th percentile of the time from the key to the next article painted; next_article_median_ms beside it
 axe_serious       serious or critical findings of axe-core, counted by page, look and rule, on every page of the site
 narrow_faults     pages that are wider than a screen of 320 px or at 200 % zoom, or hide or cut something there
@@ -64,10 +65,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--people", type=int, default=8, help="crash: how many (default %(default)s)")
     parser.add_argument("--queue", type=int, default=3000, help="crash: articles that wait (default %(default)s)")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="coverage: how many (default %(default)s)")
-    parser.add_argument("--folder", type=Path, help="a site that is there already, a DISTILLERY_VAR that nothing runs on")
+    parser.add_argument(
+        "--folder", type=Path, help="pages: those of a site that is there, its DISTILLERY_VAR; nothing runs on it"
+    )
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    if options.folder and options.parts != ["pages"]:
+        parser.error("--folder is for the part pages alone: the others leave made-up articles and people behind")
     return options
 
 

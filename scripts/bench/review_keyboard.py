@@ -38,9 +38,10 @@ def keyboard(place: Newsroom, options: Namespace) -> dict[str, Any]:
     world.label(version, [one for one_place, one in enumerate(found) if one_place % 4])
     world.queue(version, found)
     world.reviewer(NAME, version)
-    before = len(place.requests())
+    before, cpu = len(place.requests()), place.cpu_seconds()
     sent, waits = browse(place.url, options.reviews)
-    return {**books(version, sent), **figures(waits, place.requests()[before:])}
+    cpu = (place.cpu_seconds() - cpu) * 1000 / len(sent)
+    return {**books(version, sent), **figures(waits, place.requests()[before:]), "server_cpu_ms": round(cpu, 1)}
 
 
 def browse(url: str, count: int) -> tuple[list[Said], list[float]]:
@@ -143,7 +144,7 @@ def figures(waits: list[float], served: list[Served]) -> dict[str, Any]:
             name: round(statistics.median(one.ms for found in reviews for one in found if kind(one) == name), 1)
             for name in sorted({kind(one) for found in reviews for one in found})
         },
-        "next_article_ms": round(statistics.quantiles(waits, n=20)[-1], 1),
+        "next_article_ms": round(statistics.quantiles(waits, n=20, method="inclusive")[-1], 1),
         "next_article_median_ms": round(statistics.median(waits), 1),
         "next_article_worst_ms": round(max(waits), 1),
     }

@@ -22,15 +22,21 @@ PAINTED = 100  # ms until scripts have dressed a page
 
 
 def pages(place: Newsroom, options: Namespace) -> dict[str, Any]:
-    version = world.version()
-    lead = world.reviewer(NAME, version, role="admin")
-    more = [] if options.folder else rooms.furnish(version, lead)
+    lead = world.person(NAME, "admin")
+    more = [] if options.folder else rooms.furnish(world.version(), lead)
     person = Person(place.url, NAME, world.PASSWORD)
     person.sign_in()
+    try:
+        return looked_at(place.url, more, person)
+    finally:
+        world.close(lead)
+
+
+def looked_at(url: str, more: list[str], person: Person) -> dict[str, Any]:
     inside = crawl(person.page, name_of, starts=["/", "/no-such-page", *(one for one in more if not one.startswith(OUTSIDE))])
     outside = ["/login", "/password/", *(one for one in more if one.startswith(OUTSIDE))]
     tell(f"pages: {len(inside)} inside, {len(outside)} outside; no link led to {', '.join(missed(inside + outside))}")
-    found = [*look(place.url, outside, None), *look(place.url, inside, person)]
+    found = [*look(url, outside, None), *look(url, inside, person)]
     return {
         "pages": len(inside) + len(outside),
         "axe_serious": sum(": axe " in line for line in found),

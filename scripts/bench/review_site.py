@@ -51,6 +51,12 @@ class Newsroom(Site):
             return psutil.Process(json.loads((self.var / "run" / "web.json").read_text())["pid"])
         return None
 
+    def cpu_seconds(self) -> float:
+        """User and system time of the web process that runs now, with its children's."""
+        master = self.web()
+        times = [one.cpu_times() for one in [master, *master.children(recursive=True)]] if master else []
+        return float(sum(one.user + one.system for one in times))
+
     def kill_web(self) -> list[int]:
         """kill -9 the web process and its children at one moment, in the middle of what they do; their ids."""
         master = self.web()

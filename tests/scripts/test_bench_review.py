@@ -134,3 +134,17 @@ def test_a_review_s_requests_are_summed_up_to_its_settling() -> None:
     assert found["keyboard_reviews"] == 2
     assert found["median_server_ms"] == 37.5
     assert found["server_ms_by_request"] == {"finish": 5, "keep": 25, "next": 10}
+
+
+def test_there_is_something_on_every_kind_of_page(db: None, settings: Any, tmp_path: Any) -> None:
+    from labeling.reviewing.gold import disputes
+    from scripts.bench import review_rooms, review_world
+
+    settings.MODELS_ROOT = tmp_path
+    for name in ("reviewer", "admin"):
+        review_world.Group.objects.get_or_create(name=name)
+    version = review_world.version()
+    more = review_rooms.furnish(version, review_world.person("lead", "admin"))
+    assert len(more) == 5
+    assert len(disputes(version)) == 1
+    assert version.decisions.get().guideline
