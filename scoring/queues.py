@@ -101,7 +101,9 @@ def off(model: ModelVersion, error: float) -> str:
 def wide(version: FilterVersion, n: int) -> list[Pick]:
     found = measured(version)
     if found.half is None:
-        raise BadInput(f"{found.model} gives no intervals: it had too few validation articles to learn them from.")
+        raise BadInput(
+            f"{found.model} gives no intervals with its scores. A student trained anew does, on enough validation articles."
+        )
     widths = found.half.mean(axis=1)
     details = [f"{found.model} is sure of its scores to within {width:.1f} points on average." for width in widths]
     return _ranked(found, Reason.WIDE, widths, details, n)
@@ -143,16 +145,19 @@ def moved(found: comparing.Comparison, n: int) -> list[Pick]:
 
 
 def suspect(version: FilterVersion, n: int) -> list[Pick]:
-    """Labels least like what a student that never saw them expects, over all dimensions together."""
+    """Labels least like what a student that never saw them expects, over all dimensions together; weighed in points."""
     found = measured(version)
     usual = None if found.half is None else found.half / _NORMAL
     times = surprise(found.truth - found.predicted, usual)
     said = f"as far from {found.model} as labels usually are, over all dimensions together."
-    return _ranked(found, Reason.SUSPECT, np.nan_to_num(times), [f"The label lies {one:.1f} times {said}" for one in times], n)
+    details = [f"The label lies {one:.1f} times {said}" for one in times]
+    return _ranked(found, Reason.SUSPECT, np.nan_to_num(times), details, n, _row_means(found.misses))
 
 
-def _ranked(found: Measured, reason: str, weights: Floats, details: list[str], n: int) -> list[Pick]:
-    order = [int(row) for row in np.argsort(-weights, kind="stable")[:n] if weights[row] > 0]
+def _ranked(found: Measured, reason: str, by: Floats, details: list[str], n: int, points: Floats | None = None) -> list[Pick]:
+    """The first n, largest `by` first; `points` are their weights where they are ranked by something else."""
+    weights = by if points is None else points
+    order = [int(row) for row in np.argsort(-by, kind="stable")[:n] if by[row] > 0]
     return [Pick(found.articles[row], reason, details[row], float(weights[row])) for row in order]
 
 
