@@ -30,8 +30,8 @@ from labeling.current import latest_policy
 from labeling.models import Article, FilterVersion, ReviewTask
 from labeling.reviewing.gold import decided
 from labeling.reviewing.tasks import Pick, reviewed
-from scoring.engine.base import Engine
-from scoring.services import CHUNK, Scored, score_articles
+from scoring.engine.base import Engine, EngineError
+from scoring.services import Scored, score_articles
 from training.enrichment import weigh
 from training.models import Deployment, Kind, ModelVersion
 
@@ -39,6 +39,7 @@ MOST_STUDENTS = 3
 FEWEST, USUAL, MOST = 5, 40, 200  # articles to pick
 SCREENED = 2_000  # whole texts in memory, and as much as is ever read at a time
 SECONDS = 20.0
+CHUNK = 4  # texts between two looks at the clock; the largest student needs about a second for each
 UNSCREENED = 0.25  # of the picked, so a fifth of the run
 TOP = 10.0
 WORDS = 4_096  # cells that words are hashed into
@@ -164,11 +165,22 @@ def _read(
     for start in range(0, len(order), CHUNK):
         if found and time.monotonic() > deadline:
             break
-        rows = Article.objects.in_bulk(order[start : start + CHUNK])
-        articles = [rows[pk] for pk in order[start : start + CHUNK] if pk in rows]
-        said = [score_articles(filter=version.filter, articles=articles, model=model, through=through) for model in students]
-        found += [_candidate(article, each) for article, *each in zip(articles, *said, strict=True)]
+        try:
+            found += _read_some(version, students, order[start : start + CHUNK], through)
+        except EngineError:
+            if not found:
+                raise
+            break  # what was read so far can be chosen from
     return found
+
+
+def _read_some(
+    version: FilterVersion, students: Sequence[ModelVersion], keys: Sequence[int], through: Engine | None
+) -> list[Candidate]:
+    rows = Article.objects.in_bulk(keys)
+    articles = [rows[pk] for pk in keys if pk in rows]
+    said = [score_articles(filter=version.filter, articles=articles, model=model, through=through) for model in students]
+    return [_candidate(article, each) for article, *each in zip(articles, *said, strict=True)]
 
 
 def _candidate(article: Article, said: Sequence[Scored]) -> Candidate:
