@@ -11,9 +11,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from distillery_site.common.models import ApiKey, hash_key
-from distillery_site.common.rest import MayAsk
 
-__all__ = ["ApiKeyAuthentication", "MayAsk"]
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
 
 

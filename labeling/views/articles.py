@@ -15,7 +15,7 @@ from labeling.current import current_filter, current_version, latest_policy
 from labeling.figures import article_facets
 from labeling.forms import ImportForm
 from labeling.models import Article, FilterVersion
-from labeling.reviewing.access import filters_for, may_review, require
+from labeling.reviewing.access import filters_for, filters_to_lead, may_review, offer, require
 from labeling.reviewing.tasks import MOST_SENT, sent_by
 
 
@@ -89,7 +89,8 @@ def articles_send(request: HttpRequest) -> HttpResponse:
 
 
 def article_import(request: HttpRequest) -> HttpResponse:
-    form, reports = ImportForm(request.POST or None, request.FILES or None), None
+    form = offer(ImportForm(request.POST or None, request.FILES or None), filters_to_lead(request.user), "pk", "filter")
+    reports = None
     if request.method == "POST" and form.is_valid():
         try:
             reports = form.load(actor=request.user)
