@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from distillery_site.common.roles import LEAD, REVIEWER, VIEWER, covers
-from labeling.current import current_filter
+from labeling.current import choose_filter, current_filter
 from labeling.models import Filter, Review, ReviewRules
 from labeling.reviewing import access
 from labeling.reviewing.rules import RulesForm, set_rules
@@ -58,6 +58,7 @@ def review_start(request: HttpRequest, slug: str) -> HttpResponse:
 def review_rules(request: HttpRequest, slug: str) -> HttpResponse:
     filter_ = get_object_or_404(Filter, slug=slug)
     access.require(request.user, filter_, LEAD)
+    choose_filter(request, slug)
     form = RulesForm(request.POST) if request.method == "POST" else RulesForm.of(ReviewRules.of(filter_))
     if form.is_bound and form.is_valid():
         set_rules(filter_=filter_, actor=request.user, **form.values)

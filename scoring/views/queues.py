@@ -18,9 +18,9 @@ from scoring.queues import QUEUES
 def queue_fill(request: HttpRequest, slug: str) -> HttpResponse:
     filter_ = get_object_or_404(Filter, slug=slug)
     require(request.user, filter_, LEAD)
+    choose_filter(request, slug)
     form = FillForm(request.POST or None)
     if form.is_bound and form.is_valid() and _filled(request, filter_, form):
-        choose_filter(request, slug)
         return redirect("reviews")
     shown = {"filter": filter_, "form": form, "queues": QUEUES.values(), "chosen": form["queue"].value() or "random"}
     shown["waiting"] = reasons(filter_)
