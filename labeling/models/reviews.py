@@ -75,7 +75,9 @@ class ReviewTaskQuerySet(models.QuerySet):
         )
         taken = Count("reviews", distinct=True) + Count("turns", filter=others, distinct=True)
         over = ReviewTurn.objects.filter(reviewer=reviewer).filter(~Q(review=None) | ~Q(skipped_at=None))
-        return self.open().exclude(pk__in=over.values("task")).alias(taken=taken).filter(taken__lt=F("wanted"))
+        said = Review.objects.filter(reviewer=reviewer)  # with a turn or, from a command, without one
+        rest = self.open().exclude(pk__in=over.values("task")).exclude(pk__in=said.values("task"))
+        return rest.alias(taken=taken).filter(taken__lt=F("wanted"))
 
 
 class ReviewTask(models.Model):

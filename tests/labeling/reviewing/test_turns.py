@@ -62,6 +62,13 @@ def test_it_goes_on_with_what_one_has_begun(tasks: Tasks, reviewer: Any):
     assert ReviewTurn.objects.count() == 1
 
 
+def test_what_one_has_reviewed_without_a_turn_is_not_given_again(version: FilterVersion, reviewer: Any, other: Any):
+    task = services.open_review(version=version, article=world.articles(1)[0], reason="sent", wanted=2)
+    services.submit_review(task=task, reviewer=reviewer, scores=[1, 1])
+    assert following(reviewer) is None
+    assert following(other) == task
+
+
 def test_what_is_due_goes_before_what_weighs(tasks: Tasks, reviewer: Any):
     ReviewTask.objects.filter(pk=tasks[2].pk).update(due_at=timezone.now() + timedelta(days=1))
     assert following(reviewer) == tasks[2]
