@@ -28,7 +28,8 @@ def furnish(version: FilterVersion, lead: Any) -> list[str]:
     world.label(version, found)
     train(version)
     label(version)
-    return review(version, found, lead)
+    compared = "/models/compare?first=rooms-lora/v1&second=rooms-ridge/v1&split=test&filter=" + version.filter.slug
+    return [compared, f"/filters/{version.filter.slug}/next", *review(version, found, lead)]
 
 
 def train(version: FilterVersion) -> None:

@@ -145,6 +145,6 @@ def test_there_is_something_on_every_kind_of_page(db: None, settings: Any, tmp_p
         review_world.Group.objects.get_or_create(name=name)
     version = review_world.version()
     more = review_rooms.furnish(version, review_world.person("lead", "admin"))
-    assert len(more) == 5
+    assert len(more) == 7
     assert len(disputes(version)) == 1
     assert version.decisions.get().guideline
