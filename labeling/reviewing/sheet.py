@@ -110,8 +110,9 @@ class Scale:
 
     @property
     def anchors(self) -> list[tuple[str, str, float]]:
-        """(as written, what it means, from which score on)."""
-        return [(at, text, float(at.partition("-")[0])) for at, text in self.dimension["anchors"].items()]
+        """(as written, what it means, from which score on), from low to high: Postgres sorts keys by their length."""
+        found = [(at, text, float(at.partition("-")[0])) for at, text in self.dimension["anchors"].items()]
+        return sorted(found, key=lambda one: one[2])
 
     @property
     def apart(self) -> float | None:
