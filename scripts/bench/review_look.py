@@ -25,7 +25,8 @@ LOOKS = (
     Look("200 %", 640, 450, "light", zoom=2),
 )
 UNFOLD = "document.querySelectorAll('details').forEach(one => one.open = true)"
-# What sticks out to the side and can't be scrolled to in a box of its own, what is cut off, and what hides half the screen.
+# What sticks out to the side and can't be scrolled to in a box of its own, what is cut off, and what stays in the way of
+# more than two thirds of the screen.
 NARROW = """() => {
   const wide = innerWidth, found = [];
   const root = document.documentElement;
@@ -40,7 +41,7 @@ NARROW = """() => {
     const text = [...one.childNodes].some(node => node.nodeType === 3 && node.data.trim());
     if (text && /hidden|clip/.test(style.overflowX) && one.scrollWidth > one.clientWidth + 1) found.push(`cut off: ${name(one)}`);
     const stays = style.position === 'fixed' || (style.position === 'sticky' && box.width > wide * 0.8);
-    if (stays && box.height > innerHeight / 2) found.push(`hides half the screen: ${name(one)}`);
+    if (stays && box.height > innerHeight * 2 / 3) found.push(`hides two thirds of the screen: ${name(one)}`);
   }
   return found.slice(0, 6);
 }"""

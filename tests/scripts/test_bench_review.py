@@ -55,11 +55,11 @@ def test_what_sticks_out_of_a_narrow_screen_is_named(narrow: Callable[[str], lis
     assert narrow(f'<div style="overflow:auto">{wide}</div>') == []  # it can be scrolled to there
 
 
-def test_what_is_cut_off_or_hides_half_the_screen_is_named(narrow: Callable[[str], list[str]]) -> None:
+def test_what_is_cut_off_or_hides_most_of_the_screen_is_named(narrow: Callable[[str], list[str]]) -> None:
     (cut,) = narrow('<p style="overflow:hidden; white-space:nowrap; width:80px">more words than there is room for</p>')
     assert cut.startswith("cut off")
     (hides,) = narrow('<nav style="position:fixed; inset:0 auto auto 0; height:90vh; width:100%">menu</nav>')
-    assert hides.startswith("hides half the screen")
+    assert hides.startswith("hides two thirds of the screen")
 
 
 @pytest.fixture
