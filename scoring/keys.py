@@ -14,7 +14,8 @@ def issue_key(*, name: str, days: int | None = None, actor: Any) -> tuple[ApiKey
     """A key that acts for `actor`, and its secret, which can't be shown again."""
     expires_at = timezone.now() + timedelta(days=days) if days else None
     key, secret = ApiKey.objects.issue(user=actor, name=name, expires_at=expires_at)
-    record(actor, "key issued", key, after={"name": name, "user": str(actor), "expires_at": expires_at and expires_at.isoformat()})
+    until = expires_at and expires_at.isoformat()
+    record(actor, "key issued", key, after={"name": name, "user": str(actor), "expires_at": until})
     return key, secret
 
 

@@ -4,7 +4,7 @@ The error against people is known where people reviewed, the error against the o
 reviews of a random sample may put the latter right; agreement may count all that was reviewed, and says so.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,8 @@ from labeling.reviewing.gold import decided
 from labeling.reviewing.people import FEW, people, sample
 from scoring.models import Benchmark
 from scoring.reports import Rows, rows_of
+from training.freezing.people import People
+from training.freezing.provenance import oracles_word
 from training.models import Split
 
 
@@ -75,7 +77,7 @@ def quality(benchmark: Benchmark, version: FilterVersion) -> Quality | None:
     told = [article for article in rows.article_ids if article in said]
     lot = sample(version, rows.article_ids)
     places = [columns[key] for key in version.keys]
-    truth, predicted = rows.truth[:, places], rows.predicted[:, places]
+    truth, predicted = _oracles(benchmark, version, rows, places), rows.predicted[:, places]
     against_oracle = np.abs(predicted - truth)
     against_people = np.abs(predicted - _beside(rows, said, lot, len(places)))
     names = [dimension["name"] for dimension in version.dimensions]
@@ -91,6 +93,15 @@ def quality(benchmark: Benchmark, version: FilterVersion) -> Quality | None:
         mean=_true("Mean", means_of_known(against_oracle, axis=1), means_of_known(against_people, axis=1)),
         alike=_alike(version, answers),
     )
+
+
+def _oracles(benchmark: Benchmark, version: FilterVersion, rows: Rows, places: Sequence[int]) -> Floats:
+    """[articles, dimensions] of the oracle's own scores, also where people's word took their place as targets."""
+    if benchmark.dataset.recipe.get("people", People.IGNORE) == People.IGNORE:
+        return rows.truth[:, places]
+    said = oracles_word(benchmark.dataset, version, rows.article_ids)
+    nothing: Scores = [None] * len(places)
+    return np.array([said.get(article, nothing) for article in rows.article_ids], dtype=np.float64)
 
 
 def _true(name: str, against_oracle: Floats, against_people: Floats) -> Distance:

@@ -1,6 +1,6 @@
 """Where people's word moved a label, who has learnt from the old one, and how to teach them the new one."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from labeling.models import Article, Filter, FilterVersion
 from labeling.reviewing.gold import Gold, gold
 from training.datasets import freeze
 from training.freezing.people import People, blend
-from training.freezing.provenance import oracles_of, sources_of
+from training.freezing.provenance import oracles_of, oracles_word
 from training.models import Dataset, Kind, ModelVersion, TrainingRun
 from training.services import start_training
 
@@ -99,7 +99,7 @@ def learners(version: FilterVersion, words: Golds) -> list[Learner]:
 def _stale(dataset: Dataset, version: FilterVersion, words: Golds) -> int:
     policy = _policy_of(dataset)
     start = [owner for owner, _ in dataset.outputs].index(version)
-    labels = _said(dataset, version, words) if policy == People.AVERAGE else {}
+    labels = oracles_word(dataset, version, words) if policy == People.AVERAGE else {}
     rows = dataset.items.filter(article__in=words).values_list("article", "targets")
     return sum(
         _differ(targets[start : start + len(version.keys)], blend(policy, labels.get(pk), words[pk].scores), words[pk].scores)
@@ -116,14 +116,6 @@ def _differ(target: Scores, wanted: Scores, said: Scores) -> bool:
     """Whether a target is another than people's word would make it, on a dimension that they have scored."""
     pairs = ((old, new) for old, new, word in zip(target, wanted, said, strict=True) if word is not None and new is not None)
     return any(old is None or abs(old - new) > SAME for old, new in pairs)
-
-
-def _said(dataset: Dataset, version: FilterVersion, words: Collection[int]) -> dict[int, Scores]:
-    """What the data set's own sources said of these articles; the first source goes first."""
-    found: dict[int, Scores] = {}
-    for source in sources_of(dataset, version):
-        found = {**source.scores(dataset.recipe.get("reading", 1)), **found}
-    return {pk: scores for pk, scores in found.items() if pk in words}
 
 
 def freeze_and_retrain(

@@ -138,6 +138,7 @@ def loop(site: Site, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]
     said["promote ridge"] = site.manage("promote", "gate-ridge", "--filter", "clear_writing")
     said["compare"] = site.manage("compare", "gate-stack", "gate-ridge")
     said["promote"] = site.manage("promote", "gate-stack", "--filter", "clear_writing", "--force", "the gate's own choice")
+    said["queue"] = site.manage("review_queue", "clear_writing", "--add", "gap", "--limit", "4")
     said["curve"] = site.manage("learning_curve", "gate", "--shares", "0.3", "0.5", "0.7", "1")
     said["export"] = site.manage("export_model", "gate-lora/v1", "--out", folder / "exported")
     said["import"] = site.manage("import_adapter", folder / "exported", *BACK)

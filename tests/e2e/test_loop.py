@@ -1,5 +1,7 @@
 """The gate: a new filter goes once round the whole loop, through real processes, a real client and REST."""
 
+from uuid import uuid4
+
 import httpx2
 import pytest
 
@@ -97,10 +99,35 @@ def test_a_student_goes_out_as_plain_peft_and_comes_back_in(loop):
     assert back == pytest.approx(out, abs=1e-3)
 
 
-def test_it_scores_over_rest_with_the_promoted_version(loop, site):
-    key = site.manage("issue_key", "gate", "--user", "admin")["secret"]
+@pytest.fixture(scope="module")
+def key(loop, site):
+    return {"Authorization": f"Bearer {site.manage('issue_key', 'gate', '--user', 'admin')['secret']}"}
+
+
+def test_a_person_scores_where_student_and_oracle_differ_and_is_kept_once(loop, site, key):
+    assert loop["queue"]["added"]["new"] == 4
+    task = httpx2.post(f"{site.url}/api/v1/queues/clear_writing/next", headers=key).json()
+    said = {"scores": dict.fromkeys(("plain_words", "short_sentences", "order"), 9.5), "submission": str(uuid4())}
+    said |= {"read": task["text_sha256"], "comment": "Very clear."}
+    first, again = (
+        httpx2.post(f"{site.url}/api/v1/tasks/{task['id']}/review", json=said, headers=key, timeout=60) for _ in range(2)
+    )
+    assert (first.status_code, again.json()) == (200, first.json())
+    assert first.json()["oracles"][0]["scores"]  # shown once one's own are in
+    assert site.manage("review_queue", "clear_writing")["done"] == 1
+
+
+def test_a_persons_word_takes_the_oracles_place_in_the_next_data_set(loop, site):
+    """Needs the review of the test before."""
+    corrected = site.manage("freeze", "corrected", "--filter", "clear_writing", "--people", "override")
+    assert corrected["people"]["policy"] == "override"
+    assert corrected["fingerprint"] != loop["freeze"]["fingerprint"]
+    assert any("people" in note.lower() for note in corrected["notes"])
+
+
+def test_it_scores_over_rest_with_the_promoted_version(loop, site, key):
     body = {"filter": "clear_writing", "articles": [{"id": "a", "title": "A house", "text": "people water house " * 20}]}
-    answer = httpx2.post(f"{site.url}/api/v1/score", json=body, headers={"Authorization": f"Bearer {key}"}, timeout=60)
+    answer = httpx2.post(f"{site.url}/api/v1/score", json=body, headers=key, timeout=60)
     assert answer.status_code == 200, answer.text
     found = answer.json()
     assert found["model"]["manifest_sha256"] == loop["benchmark stack"]["report"]["hashes"]["manifest"]

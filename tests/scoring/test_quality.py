@@ -10,6 +10,7 @@ from labeling.reviewing.policies import in_draw_order
 from scoring.quality import quality
 from tests.labeling.reviewing.people import person, say
 from tests.scoring import world
+from training import datasets
 
 
 @pytest.fixture
@@ -52,6 +53,19 @@ def test_it_tells_the_error_against_people_beside_that_against_the_oracle(benchm
     assert (evidence.people.n, evidence.people.rows) == (6, 16)
     assert found.sentence.startswith("It lies 0.30 points from people (0.30 to 0.30), where against the oracle its error is 0.50")
     assert [row.figures.n for row in found.alike] == [6, 6]
+
+
+def test_where_peoples_word_became_the_target_the_oracles_is_still_compared(
+    benchmark: Any, uplifting: Any, oracle: Any, order: list[Article]
+):
+    people_say(benchmark, uplifting, order[:6], away=2.0)
+    gold = datasets.freeze(name="gold", versions=[uplifting], oracle=oracle, fractions=(0.6, 0.2, 0.2), people="override")
+    again = world.measured(benchmark.model, lambda i, c: 0.25, dataset=gold)
+    labels = dict(uplifting.labels.filter(reading=1).values_list("article", "scores"))
+    answers = again.predictions.values_list("article", "raw")
+    apart = [abs(a - b) for article, raw in answers for a, b in zip(raw, labels[article], strict=True)]
+    assert sum(apart) / len(apart) != pytest.approx(0.25), "people moved targets of this split"
+    assert quality(again, uplifting).mean.oracle.value == pytest.approx(sum(apart) / len(apart))
 
 
 def test_what_was_not_drawn_by_lot_puts_nothing_right(benchmark: Any, uplifting: Any, order: list[Article]):

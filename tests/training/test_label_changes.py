@@ -20,7 +20,8 @@ PAGE = "/filters/uplifting/changes"
 @pytest.fixture
 def ridge(dataset: Dataset) -> ModelVersion:
     """What the data set's first student is: trained here, and champion."""
-    run = TrainingRun.objects.create(dataset=dataset, kind="ridge", model_name="news-ridge", config={"min_articles": 3}, state="done")
+    config = {"min_articles": 3}
+    run = TrainingRun.objects.create(dataset=dataset, kind="ridge", model_name="news-ridge", config=config, state="done")
     model = ModelVersion.objects.create(
         name="news-ridge", number=1, kind="ridge", dataset=dataset, run=run, manifest={}, manifest_sha256="r"
     )

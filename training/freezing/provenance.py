@@ -1,13 +1,13 @@
 """What a data set's targets were made of: counted when it is frozen, told in its notes, and found again from its recipe."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count
 
-from labeling.comparing.readings import SHORT, Source, prompt_name, source
+from labeling.comparing.readings import SHORT, Scores, Source, prompt_name, source
 from labeling.models import Article, FilterVersion, LabelingItem, Oracle, OracleLabel
 from training.freezing.targets import Chosen, Row, enriched_items, listed
 from training.models import Dataset
@@ -131,6 +131,14 @@ def sources_of(dataset: Dataset, version: FilterVersion) -> list[Source]:
     rubrics = {one.rubric_hash: one for one in version.filter.versions.select_related("filter")}
     found = (source(rubrics[one["rubric_hash"]], oracles[one["oracle"]], one["prompt_hash"]) for one in told)
     return [one for one in found if one]
+
+
+def oracles_word(dataset: Dataset, version: FilterVersion, articles: Collection[int]) -> dict[int, Scores]:
+    """What the data set's own sources say of these articles, whatever people's word made of its targets; the first goes first."""
+    found: dict[int, Scores] = {}
+    for one in sources_of(dataset, version):
+        found = {**one.scores(dataset.recipe.get("reading", 1)), **found}
+    return {pk: scores for pk, scores in found.items() if pk in articles}
 
 
 def readings_told(recipe: dict[str, Any]) -> str:
