@@ -8,6 +8,7 @@ from django.db.models import Count, F
 
 from distillery_site.common.models import AuditEntry
 from labeling.models import FilterVersion, Review, ReviewTask
+from scripts.bench.say import tell
 
 
 @dataclass
@@ -29,10 +30,14 @@ def books(version: FilterVersion, sent: Collection[Said]) -> dict[str, Any]:
     rows = {(row.reviewer.get_username(), row.task_id): row for row in found}
     over = ReviewTask.objects.filter(version=version).annotate(n=Count("reviews")).filter(n__gt=F("wanted")).count()
     told = AuditEntry.objects.filter(action="article reviewed", actor__username__in=people).count()
+    lost = [said for said in sent if not is_kept(rows.get((said.person, said.task)), said)]
+    for said in lost:
+        row = rows.get((said.person, said.task))
+        tell(f"lost: {said}; kept: {row and (row.scores, row.final, row.submission)}")
     strays = rows.keys() - {(said.person, said.task) for said in sent}
     return {
         "reviews": len(sent),
-        "lost": sum(not is_kept(rows.get((said.person, said.task)), said) for said in sent),
+        "lost": len(lost),
         "doubled": len(strays) + over + max(0, told - len(rows)),
     }
 

@@ -122,7 +122,7 @@ class Hands:
         if self.dice.random() < 0.1:
             self.press("c")
             self.page.keyboard.type("Worth a second look.")
-            self.press("Escape", "Enter")
+            self.press("Escape")  # back at the button
 
     def settled(self, first: list[float | None]) -> list[float | None]:
         """Confirmed as it is, or with the last scale changed."""
