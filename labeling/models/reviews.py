@@ -5,7 +5,8 @@ from typing import Self
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Count, F, Q
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from labeling.models.articles import Article
@@ -70,14 +71,18 @@ class ReviewTaskQuerySet(models.QuerySet):
 
         A place is taken by a review and by somebody's running lease; one's own lease leaves the task one's own.
         """
-        others = Q(turns__lease_until__gt=timezone.now(), turns__skipped_at=None, turns__review=None) & ~Q(
-            turns__reviewer=reviewer
-        )
-        taken = Count("reviews", distinct=True) + Count("turns", filter=others, distinct=True)
-        over = ReviewTurn.objects.filter(reviewer=reviewer).filter(~Q(review=None) | ~Q(skipped_at=None))
-        said = Review.objects.filter(reviewer=reviewer)  # with a turn or, from a command, without one
-        rest = self.open().exclude(pk__in=over.values("task")).exclude(pk__in=said.values("task"))
-        return rest.alias(taken=taken).filter(taken__lt=F("wanted"))
+        own = ReviewTurn.objects.filter(task=OuterRef("pk"), reviewer=reviewer).exclude(review=None, skipped_at=None)
+        said = Review.objects.filter(task=OuterRef("pk"), reviewer=reviewer)  # with a turn or, from a command, without one
+        held = ReviewTurn.objects.filter(review=None, skipped_at=None, lease_until__gt=timezone.now()).exclude(reviewer=reviewer)
+        taken = _number_at_task(Review.objects.all()) + _number_at_task(held)
+        # Asked row by row, in the order of the queue: the first that fits is found without a look at the others.
+        return self.open().filter(~Exists(own), ~Exists(said)).alias(taken=taken).filter(taken__lt=F("wanted"))
+
+
+def _number_at_task(rows: models.QuerySet) -> Coalesce:
+    """How many of these belong to the task at hand."""
+    counted = rows.filter(task=OuterRef("pk")).order_by().values("task").annotate(n=Count("pk")).values("n")
+    return Coalesce(Subquery(counted), 0)
 
 
 class ReviewTask(models.Model):

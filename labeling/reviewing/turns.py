@@ -93,8 +93,7 @@ def _first(reviewer: Any, filters: Iterable[Filter], besides: Collection[int], *
     while True:
         with transaction.atomic():
             free = waiting(reviewer, filters).exclude(pk__in=besides)
-            rows = ReviewTask.objects.filter(pk__in=free.order_by().values("pk")).in_order()
-            held = rows.select_for_update(of=("self",), skip_locked=skip_locked).select_related("version__filter").first()
+            held = free.select_for_update(of=("self",), skip_locked=skip_locked).select_related("version__filter").first()
             if held is None:
                 return None
             if free.filter(pk=held.pk).exists():
