@@ -223,5 +223,6 @@ def test_the_command_says_how_to_measure_what_is_missing(newer):
 
 
 def test_without_a_filter_in_the_address_it_asks_about_the_one_in_hand(people, newer):
-    assert "Uplifting" in page(people("operator"), f"{RIDGE}promote")
-    assert people("operator").post(f"{RIDGE}promote", {}).status_code == 404  # nobody is promoted by a guess
+    operator = people("operator")
+    assert "Uplifting" in page(operator, f"{RIDGE}promote")
+    assert operator.post(f"{RIDGE}promote", {}).status_code == 404  # nobody is promoted by a guess

@@ -70,7 +70,7 @@ def test_a_reviewer_sees_every_oracle_after_the_own_scores(
     submit_review(task=task, reviewer=reviewer, scores=[7, 7])
     client.force_login(reviewer)
     shown = client.get(f"/review/{task.pk}/").content.decode()
-    assert "Claude" in shown and "Gemini" in shown and "Difference" in shown and "+3.0" in shown
+    assert "Claude" in shown and "Gemini" in shown and "you <b>+3.0</b>" in shown
 
 
 def test_a_filters_table_has_a_line_for_each_prompt(
