@@ -119,7 +119,7 @@ def test_a_person_scores_where_student_and_oracle_differ_and_is_kept_once(loop, 
 
 def test_a_persons_word_takes_the_oracles_place_in_the_next_data_set(loop, site):
     """Needs the review of the test before."""
-    corrected = site.manage("freeze", "corrected", "--filter", "clear_writing", "--people", "override")
+    corrected = site.manage("freeze", "corrected", "--filter", "clear_writing", "--oracle", CLAUDE[-1], "--people", "override")
     assert corrected["people"]["policy"] == "override"
     assert corrected["fingerprint"] != loop["freeze"]["fingerprint"]
     assert any("people" in note.lower() for note in corrected["notes"])

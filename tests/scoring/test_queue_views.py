@@ -16,7 +16,7 @@ from training.models import Dataset, ModelVersion
 @pytest.fixture
 def lead(client: Client, uplifting: FilterVersion) -> Client:
     person = world.person("lead", "lead")
-    FilterAccess.objects.create(user=person, filter=uplifting.filter)
+    FilterAccess.objects.get_or_create(user=person, filter=uplifting.filter)
     client.force_login(person)
     return client
 
