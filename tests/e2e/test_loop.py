@@ -106,6 +106,7 @@ def key(loop, site):
 
 def test_a_person_scores_where_student_and_oracle_differ_and_is_kept_once(loop, site, key):
     assert loop["queue"]["added"]["new"] == 4
+    before = site.manage("review_queue", "clear_writing")["done"]
     task = httpx2.post(f"{site.url}/api/v1/queues/clear_writing/next", headers=key).json()
     said = {"scores": dict.fromkeys(("plain_words", "short_sentences", "order"), 9.5), "submission": str(uuid4())}
     said |= {"read": task["text_sha256"], "comment": "Very clear."}
@@ -114,7 +115,7 @@ def test_a_person_scores_where_student_and_oracle_differ_and_is_kept_once(loop, 
     )
     assert (first.status_code, again.json()) == (200, first.json())
     assert first.json()["oracles"][0]["scores"]  # shown once one's own are in
-    assert site.manage("review_queue", "clear_writing")["done"] == 1
+    assert site.manage("review_queue", "clear_writing")["done"] == before + 1
 
 
 def test_a_persons_word_takes_the_oracles_place_in_the_next_data_set(loop, site):
