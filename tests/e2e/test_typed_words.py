@@ -98,9 +98,12 @@ def test_a_later_visit_does_not_write_over_an_earlier_one(page):
 def test_a_save_that_failed_throws_nothing_away(page, site):
     site.manage("import_filter", FILTER)
     write(page, "Sent and lost")
-    page.route(EDITOR, lambda route: route.fulfill(status=503) if route.request.method == "POST" else route.continue_())
+    page.route(
+        EDITOR, lambda route: route.fulfill(status=503, body="Not now.") if route.request.method == "POST" else route.continue_()
+    )
     with page.expect_response(lambda answer: answer.status == 503):
         page.get_by_role("button", name="Save").click()
+    page.get_by_text("Not now.").wait_for()
     page.goto("/filters/clear_writing/")  # the page that a save leads to, but it came from elsewhere
     page.goto("/filters/new")
     assert kept(page) == 1
